@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The compiled codec: bytes in, bytes out. It knows neither files nor arrays.
+
+`Buffer` is any C-contiguous object with the buffer protocol; `threads` is 0 for the default
+(`ZIPNN_NUM_THREADS`, else the cores that the process may use) or a number of threads.
+All functions release the GIL while they compute and may be called from several threads.
+"""
+
+from typing import Any
+
+Buffer = Any
+
+class Head:
+    """A parsed and verified frame head (docs/format.md, 2.1)."""
+
+    layout: int
+    kind: int
+    flags: int
+    head_size: int
+    frame_size: int
+    data_size: int
+    dtype: str
+    shape: tuple[int, ...]
+    chunk_bytes: int
+    chunk_count: int
+    attachment: bytes
+    reference: str | None
+    codec: str
+
+    def chunk_extent(self, index: int) -> tuple[int, int]:
+        """Offset in the frame and size of the payload of chunk `index` (payloads are contiguous)."""
+
+    def checksum(self, index: int) -> int:
+        """XXH3-64 of the decoded bytes of chunk `index`."""
+
+def head_size(prefix: Buffer) -> int:
+    """Size of the head of the frame that begins with `prefix` (at least 12 bytes of it).
+
+    Raises FormatError (not a frame), UnsupportedVersionError, CorruptError.
+    """
+
+def parse_head(head: Buffer, available: int) -> Head:
+    """Parse a frame head; `head` holds at least the head's bytes, `available` is the room that the frame has.
+
+    Raises FormatError, UnsupportedVersionError, CorruptError.
+    """
+
+def check_padding(head: Head, tail: Buffer) -> None:
+    """Check the bytes after the last payload up to the frame's size. Raises CorruptError."""
+
+def decode_chunks(head: Head, payload: Buffer, first: int, count: int, out: Buffer, threads: int = 0) -> None:
+    """Decode the chunks `first` .. `first+count-1`, whose payloads `payload` holds, into `out` (exact size).
+
+    Raises CorruptError naming the chunk. Not for layout 13 (zstd).
+    """
+
+def decode_frame(frame: Buffer, out: Buffer, threads: int = 0) -> Head:
+    """Decode a whole frame that is not a reference and not zstd into `out` of exactly its data size."""
+
+class Encoder:
+    """Codes one tensor, window by window.
+
+    Order of calls: `sample_ranges`, `train` with those bytes joined, `encode` for each window of whole
+    chunks in order, `head`. Every step is deterministic.
+
+    family: bytes, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32, float64
+        (see `dtypes`) or `stored`.
+    level: fast, default.
+    """
+
+    chunk_bytes: int
+    def __init__(self, family: str, data_size: int, level: str, threads: int = 0) -> None: ...
+    def sample_ranges(self) -> list[tuple[int, int]]:
+        """Byte ranges (offset, size) of the data that `train` wants, in order."""
+    def train(self, sample: Buffer) -> float:
+        """Choose layout and tables from the sample; returns the expected ratio (coded/original)."""
+    def head_size(self, dtype: str, ndim: int, attachment: int = 0) -> int:
+        """Size of the head that `head` will give: payload goes behind it."""
+    def encode(self, window: Buffer) -> bytes:
+        """Payloads of the window's chunks, joined. All windows but the last hold whole chunks."""
+    def encode_zstd(self, payload: Buffer, original: Buffer) -> None:
+        """Note a chunk that was coded elsewhere (layout 13; `set_zstd` before)."""
+    def set_zstd(self, chunk_log2: int) -> None:
+        """Switch to layout 13 with chunks of 2**chunk_log2 bytes, in place of `train`."""
+    def payload_size(self) -> int:
+        """Sum of the payloads so far."""
+    def head(
+        self, dtype: str, shape: tuple[int, ...], kind: int, flags: int, attachment: Buffer, frame_size: int
+    ) -> bytes:
+        """The head, when all windows are coded; `frame_size` includes head, payloads and padding."""
+
+def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: str) -> bytes:
+    """A whole reference frame (docs/format.md, 2.7), padded to 8 bytes."""
+
+def compress(
+    data: Buffer, family: str, dtype: str, shape: tuple[int, ...], kind: int, flags: int, level: str,
+    attachment: Buffer, align: int, threads: int = 0,
+) -> bytes:
+    """One-shot: the frame of a buffer, padded to a multiple of `align` (1 or 8)."""
+
+def estimate(data: Buffer, family: str, level: str) -> float:
+    """Expected ratio of coded to original size, from a sample."""
+
+def order0(data: Buffer, family: str) -> float:
+    """Order-0 entropy of the data's fields in bits per byte of data: exponent, mantissa planes, sign, each apart."""
+
+def xxh3_64(data: Buffer, seed: int = 0) -> int:
+    """XXH3-64 of a buffer."""
+
+def default_threads() -> int:
+    """Threads that `threads=0` stands for."""
+
+def simd() -> str:
+    """Name of the kernels in use: scalar, 128, avx2 or avx512."""
