@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+#
+# make demo           set everything up, then compress, verify, load and restore a real model
+# make test           lint, C++ tests and Python tests
+# make test-sanitize  C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make build          only build and install the package into $(VENV)
+# make lint, make format, make clean
+#
+# Needs Python 3.10 or later, a C++20 compiler and pip; everything else comes from PyPI.
+
+PYTHON ?= python3
+VENV ?= .venv
+# `make test TORCH=` leaves torch out; the tests that need it are then skipped.
+TORCH ?= torch==2.13.0
+BUILD_TOOLS := scikit-build-core==1.1.2 nanobind==3.1.0 cmake==4.4.5 ninja==1.13.2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CPP := $(shell find cpp -name '*.[ch]pp' -not -path 'cpp/tests/*')
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: build demo lint format test test-cpp test-python test-sanitize clean
+
+build: $(VENV)/built
+
+demo: $(VENV)/built
+	$(BIN)/python scripts/demo.py
+
+test: lint test-cpp test-python
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	find cpp -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
+
+format: $(VENV)/tested
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	find cpp -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
+
+test-cpp: $(VENV)/tools
+	cmake -S . -B build/test -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON
+	cmake --build build/test
+	ctest --test-dir build/test --output-on-failure
+
+test-sanitize: $(VENV)/tools
+	cmake -S . -B build/sanitize -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON -DZIPNN_SANITIZE=ON
+	cmake --build build/sanitize
+	ctest --test-dir build/sanitize --output-on-failure
+
+test-python: $(VENV)/tested $(VENV)/built
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The files in $(VENV) stand for steps that were completed; each names what the step depends on.
+
+$(VENV)/tools: Makefile
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	$(PIP) install --quiet $(BUILD_TOOLS)
+	touch $@
+
+$(VENV)/built: $(VENV)/tools CMakeLists.txt pyproject.toml $(CPP)
+	$(PIP) install --quiet --no-build-isolation --editable .
+	touch $@
+
+# torch comes first, so that no other package brings a different one.
+$(VENV)/tested: $(VENV)/tools pyproject.toml
+	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
+	$(PIP) install --quiet --group test --group lint
+	touch $@
