@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Reading of little-endian fields, front to back, with every length checked."""
+
+from __future__ import annotations
+
+
+class BadFrameError(Exception):
+    """The bytes are not a frame of version 1 as docs/format.md specifies it."""
+
+
+def need(holds: bool, what: str) -> None:
+    """Raise `BadFrameError` unless the rule `what` holds."""
+    if not holds:
+        raise BadFrameError(what)
+
+
+class Cursor:
+    """A place in `data` that moves forward as fields are taken."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        need(self.at + size <= len(self.data), "truncated")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def uint(self, size: int) -> int:
+        """The next `size` bytes as an unsigned integer."""
+        return int.from_bytes(self.take(size), "little")
+
+    def nibbles(self, count: int) -> list[int]:
+        """`count` 4-bit values, low nibble first; a last unused nibble must be 0."""
+        packed = self.take((count + 1) // 2)
+        values = [nibble for byte in packed for nibble in (byte & 15, byte >> 4)]
+        need(not any(values[count:]), "unused nibble is set")
+        return values[:count]
+
+    def end(self, what: str) -> None:
+        """Require that everything has been taken."""
+        need(self.at == len(self.data), f"{what} is not used up")
