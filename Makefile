@@ -24,7 +24,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 build: $(VENV)/built
 
 demo: $(VENV)/built
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python -m scripts.demo
 
 test: lint test-cpp test-python
 
@@ -40,14 +40,14 @@ format: $(VENV)/tested
 	find cpp -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
 
 test-cpp: $(VENV)/tools
-	cmake -S . -B build/test -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON
-	cmake --build build/test
-	ctest --test-dir build/test --output-on-failure
+	$(BIN)/cmake -S . -B build/test -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON
+	$(BIN)/cmake --build build/test
+	$(BIN)/ctest --test-dir build/test --output-on-failure
 
 test-sanitize: $(VENV)/tools
-	cmake -S . -B build/sanitize -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON -DZIPNN_SANITIZE=ON
-	cmake --build build/sanitize
-	ctest --test-dir build/sanitize --output-on-failure
+	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON -DZIPNN_SANITIZE=ON
+	$(BIN)/cmake --build build/sanitize
+	$(BIN)/ctest --test-dir build/sanitize --output-on-failure
 
 test-python: $(VENV)/tested $(VENV)/built
 	$(BIN)/python -m pytest

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""What `import zipnn` brings, and what it leaves alone."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+
+import pytest
+
+import zipnn
+
+OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash", "backports"}
+PUBLIC = {
+    "CorruptError",
+    "FileReport",
+    "FileResult",
+    "FormatError",
+    "MismatchError",
+    "MissingDependencyError",
+    "OutputExistsError",
+    "TensorReport",
+    "UnsupportedVersionError",
+    "VerifyResult",
+    "ZipnnError",
+    "__version__",
+    "compress",
+    "compress_file",
+    "compress_tree",
+    "decompress",
+    "decompress_file",
+    "decompress_tree",
+    "inspect",
+    "load_file",
+    "safe_open",
+    "save_file",
+    "verify_file",
+    "verify_tree",
+}
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after a statement."""
+    probe = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    result = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True)
+    return set(result.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import zipnn", "import zipnn.cli.main"])
+def test_import_leaves_optional_packages_alone(statement: str) -> None:
+    added = modules_after(statement) - modules_after("pass")
+    assert "zipnn" in added
+    assert not added & OPTIONAL
+
+
+def test_compressing_an_array_needs_no_framework() -> None:
+    statement = "import numpy, zipnn; zipnn.decompress(zipnn.compress(numpy.arange(5000, dtype='f4')))"
+    assert not (modules_after(statement) - modules_after("pass")) & (OPTIONAL - {"backports"})
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_public_name_is_there(name: str) -> None:
+    assert getattr(zipnn, name) is not None
+    assert name in dir(zipnn)
+
+
+def test_public_names_are_all_that_is_exported() -> None:
+    assert set(zipnn.__all__) == PUBLIC
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = zipnn.no_such_name
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert zipnn.__version__ == importlib.metadata.version("zipnn")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PUBLIC if name.endswith("Error")))
+def test_every_error_is_a_zipnn_error(name: str) -> None:
+    assert issubclass(getattr(zipnn, name), zipnn.ZipnnError)
