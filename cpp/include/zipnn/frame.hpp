@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The frame (docs/format.md, 2): one compressed tensor or buffer.
+namespace zipnn {
+
+/// What the caller says of the data; carried by the head, not interpreted.
+struct Description {
+    std::string dtype;
+    std::vector<std::uint64_t> shape;
+    std::uint8_t kind = 0;
+    std::uint8_t flags = 0;
+    std::vector<std::uint8_t> attachment;
+};
+
+struct Coder;  // layout and tables of a tensor
+
+/// A parsed head whose checksum holds.
+struct Head {
+    Description description;
+    std::uint8_t layout = 0;
+    unsigned chunk_log2 = 0;
+    std::uint32_t head_size = 0;
+    std::uint64_t frame_size = 0;
+    std::uint64_t data_size = 0;
+    std::optional<std::string> reference;  ///< name of the tensor that it stands for
+    std::shared_ptr<const Coder> coder;    ///< none for references
+    std::uint64_t chunk_bytes = 0;         ///< decoded size of a whole chunk
+    std::vector<std::uint64_t> offsets;    ///< of each payload in the frame, and of the end of the last
+    std::vector<std::uint64_t> checksums;  ///< of each chunk's decoded bytes
+
+    std::size_t chunk_count() const { return checksums.size(); }
+    std::uint64_t chunk_size(std::size_t index) const;  ///< decoded size
+};
+
+/// Size of the head of the frame that begins with these bytes (at least 12).
+std::uint32_t head_size(std::span<const std::uint8_t> prefix);
+
+/// `available`: how many bytes there are for the whole frame.
+Head parse_head(std::span<const std::uint8_t> bytes, std::uint64_t available);
+
+/// Throws CorruptError unless `tail` is the frame's padding.
+void check_padding(const Head& head, std::span<const std::uint8_t> tail);
+
+/// Decodes chunks `first` .. `first+count-1` from their payloads into `out`, both of the exact size.
+void decode_chunks(const Head& head, std::span<const std::uint8_t> payloads, std::size_t first, std::size_t count,
+                   std::span<std::uint8_t> out, unsigned threads);
+
+/// What a human calls the coding of a frame, such as "huffman" or "stored".
+std::string codec_name(const Head& head);
+
+enum class Level : std::uint8_t { fast, normal };
+Level level_of(const std::string& name);  ///< throws std::invalid_argument
+
+/// How elements of a dtype are coded.
+enum class Family : std::uint8_t {
+    stored,
+    bytes,
+    int16,
+    int32,
+    int64,
+    uint16,
+    uint32,
+    uint64,
+    float16,
+    bfloat16,
+    float32,
+    float64,
+};
+Family family_of(const std::string& name);  ///< throws std::invalid_argument
+
+/// Codes one tensor in windows of whole chunks: sample_ranges, train, encode for each window, head.
+class Encoder {
+  public:
+    Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads);
+    ~Encoder();
+    Encoder(Encoder&&) noexcept;
+    Encoder& operator=(Encoder&&) noexcept;
+
+    std::uint64_t chunk_bytes() const;
+    /// Byte ranges (offset, size) of the data from which `train` learns.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> sample_ranges() const;
+    /// Chooses layout and tables; returns the expected ratio of coded to original size.
+    double train(std::span<const std::uint8_t> sample);
+    /// Instead of train: the chunks are stored, or (`external`) coded by the caller with zstd.
+    void set_stored();
+    void set_external(unsigned chunk_log2);
+    /// The payloads of the next chunks, each with its checksum noted for the head.
+    std::vector<std::vector<std::uint8_t>> encode(std::span<const std::uint8_t> window);
+    /// Notes a chunk that the caller coded.
+    void note_external(std::uint64_t payload_size, std::span<const std::uint8_t> original);
+
+    std::uint64_t payload_size() const;
+    std::size_t head_size(std::size_t dtype_length, std::size_t dimensions, std::size_t attachment) const;
+    std::vector<std::uint8_t> head(const Description& description, std::uint64_t frame_size) const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+std::vector<std::uint8_t> reference_frame(const std::string& dtype, const std::vector<std::uint64_t>& shape,
+                                          std::uint64_t data_size, const std::string& target);
+
+/// Head and payloads of a whole frame: what is to be written one after another, and zero bytes of padding.
+struct Frame {
+    std::vector<std::uint8_t> head;
+    std::vector<std::vector<std::uint8_t>> payloads;
+    std::uint64_t size = 0;
+};
+Frame compress(std::span<const std::uint8_t> data, Family family, const Description& description, Level level,
+               std::uint64_t align, unsigned threads);
+
+/// Order-0 entropy in bits per byte of data, plane by plane of the family's plainest layout.
+double order0(std::span<const std::uint8_t> data, Family family);
+
+}  // namespace zipnn

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "entropy/cost.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace zipnn {
+namespace {
+
+/// fraction[i] = floor(256 * log2(1 + i/256)), by squaring: each doubling of the value above 2 is a bit.
+constexpr std::array<std::uint8_t, 256> log2_fractions() {
+    std::array<std::uint8_t, 256> fractions{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+        std::uint64_t value = (256ULL + i) << 22;  // 1.30 fixed point, in [1, 2)
+        std::uint32_t bits = 0;
+        for (int step = 0; step < 8; ++step) {
+            value = value * value >> 30;
+            bits <<= 1;
+            if (value >= 2ULL << 30) {
+                bits |= 1;
+                value >>= 1;
+            }
+        }
+        fractions[i] = static_cast<std::uint8_t>(bits);
+    }
+    return fractions;
+}
+
+constexpr auto fractions = log2_fractions();
+
+}  // namespace
+
+std::uint32_t log2_fixed(std::uint64_t x) {
+    const auto whole = static_cast<unsigned>(std::bit_width(x)) - 1;
+    const std::uint64_t mantissa = whole >= 8 ? x >> (whole - 8) : x << (8 - whole);
+    return whole * cost_of_bit + fractions[mantissa & 0xff];
+}
+
+std::uint64_t entropy_cost(std::span<const std::uint32_t> counts) {
+    std::uint64_t total = 0, cost = 0;
+    for (const std::uint32_t count : counts) total += count;
+    if (total == 0) return 0;
+    const std::uint32_t log_total = log2_fixed(total);
+    for (const std::uint32_t count : counts)
+        if (count != 0) cost += std::uint64_t{count} * (log_total - log2_fixed(count));
+    return cost;
+}
+
+void ClassCosts::set(std::size_t index, const std::array<std::uint32_t, 256>& symbol_costs) {
+    for (std::size_t symbol = 0; symbol < 256; ++symbol) cost[symbol][index] = symbol_costs[symbol];
+}
+
+void ClassCosts::add(Bytes symbols, std::array<std::uint64_t, classes>& sums) const {
+    // 32-bit sums cannot overflow within a tile: 4096 * 43 bits * 256 < 2^26.
+    for (; !symbols.empty(); symbols = symbols.subspan(std::min(symbols.size(), tile_elements))) {
+        std::array<std::uint32_t, classes> part{};
+        for (const std::uint8_t symbol : symbols.first(std::min(symbols.size(), tile_elements)))
+            for (std::size_t i = 0; i < classes; ++i) part[i] += cost[symbol][i];
+        for (std::size_t i = 0; i < classes; ++i) sums[i] += part[i];
+    }
+}
+
+std::array<std::uint32_t, 256> ideal_costs(const Histogram& counts) {
+    std::uint64_t total = 0;
+    for (const std::uint32_t count : counts) total += count;
+    std::array<std::uint32_t, 256> costs;
+    costs.fill(escape_cost);
+    const std::uint32_t log_total = log2_fixed(std::max<std::uint64_t>(total, 1));
+    for (std::size_t symbol = 0; symbol < 256; ++symbol)
+        if (counts[symbol] != 0)
+            costs[symbol] = std::min(log_total - log2_fixed(counts[symbol]), max_code_bits * cost_of_bit);
+    return costs;
+}
+
+std::array<std::uint32_t, 256> table_costs(const Table& table) {
+    std::array<std::uint32_t, 256> costs;
+    costs.fill(escape_cost);
+    if (const auto* constant = std::get_if<ConstantTable>(&table)) {
+        costs[constant->value] = 0;
+    } else if (const auto* huffman = std::get_if<HuffmanTable>(&table)) {
+        for (std::size_t symbol = 0; symbol < 256; ++symbol)
+            if (huffman->lengths[symbol] != 0) costs[symbol] = huffman->lengths[symbol] * cost_of_bit;
+    } else if (const auto* layered = std::get_if<LayeredTable>(&table)) {
+        for (std::size_t rank = 0; rank < layered->count; ++rank)
+            costs[layered->symbols[rank]] = layered_bits(rank) * cost_of_bit;
+    }
+    return costs;
+}
+
+}  // namespace zipnn

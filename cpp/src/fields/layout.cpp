@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "fields/layout.hpp"
+
+#include <array>
+#include <bit>
+#include <type_traits>
+
+#include "bytes.hpp"
+
+namespace zipnn {
+namespace {
+
+constexpr std::array<Layout, layout_count> layouts = {{
+    {"stored", 1, 0, 0, false, false},
+    {"bytes", 1, 1, 0, false, false},
+    {"split16", 2, 2, 0, false, false},
+    {"zigzag16", 2, 2, 0, false, false},
+    {"float16", 2, 2, 0, false, true},
+    {"bfloat16x", 2, 2, 511, true, true},
+    {"split32", 4, 4, 0, false, false},
+    {"zigzag32", 4, 4, 0, false, false},
+    {"float32", 4, 4, 0, false, true},
+    {"float32x", 4, 4, 511, true, true},
+    {"split64", 8, 8, 0, false, false},
+    {"zigzag64", 8, 8, 0, false, false},
+    {"float64", 8, 8, 2047, false, true},
+    {"zstd", 1, 0, 0, false, false},
+}};
+
+// One struct a layout: the element type and the bijection to z and back.
+
+template <typename T>
+struct Plain {
+    using Element = T;
+    static T forward(T x, T /*base*/) { return x; }
+    static T inverse(T z, T /*base*/) { return z; }
+};
+
+template <typename T>
+struct Zigzag {
+    using Element = T;
+    static constexpr int top = 8 * sizeof(T) - 1;
+    static T forward(T x, T /*base*/) {
+        return static_cast<T>(x << 1 ^ (static_cast<T>(x >> top) != 0 ? static_cast<T>(~T{0}) : T{0}));
+    }
+    static T inverse(T z, T /*base*/) {
+        return static_cast<T>(z >> 1 ^ ((z & 1) != 0 ? static_cast<T>(~T{0}) : T{0}));
+    }
+};
+
+struct Float16 {
+    using Element = std::uint16_t;
+    static Element forward(Element x, Element /*base*/) { return std::rotl(x, 1); }
+    static Element inverse(Element z, Element /*base*/) { return std::rotr(z, 1); }
+};
+
+struct Bfloat16x {
+    using Element = std::uint16_t;
+    static Element forward(Element x, Element base) {
+        return std::rotl(static_cast<Element>(std::rotl(x, 1) - static_cast<Element>(base << 7)), 1);
+    }
+    static Element inverse(Element z, Element base) {
+        return std::rotr(static_cast<Element>(std::rotr(z, 1) + static_cast<Element>(base << 7)), 1);
+    }
+};
+
+/// The upper half as `Upper`, the lower unchanged.
+template <typename Upper>
+struct Float32 {
+    using Element = std::uint32_t;
+    static Element forward(Element x, Element base) {
+        const auto upper =
+            Upper::forward(static_cast<std::uint16_t>(x >> 16), static_cast<std::uint16_t>(base));
+        return static_cast<Element>(upper) << 16 | (x & 0xffffU);
+    }
+    static Element inverse(Element z, Element base) {
+        const auto upper =
+            Upper::inverse(static_cast<std::uint16_t>(z >> 16), static_cast<std::uint16_t>(base));
+        return static_cast<Element>(upper) << 16 | (z & 0xffffU);
+    }
+};
+
+struct Float64 {
+    using Element = std::uint64_t;
+    static Element forward(Element x, Element base) { return std::rotl(std::rotl(x, 1) - (base << 53), 3); }
+    static Element inverse(Element z, Element base) { return std::rotr(std::rotr(z, 3) + (base << 53), 1); }
+};
+
+template <typename Field>
+void split_as(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
+    using T = typename Field::Element;
+    constexpr std::size_t width = sizeof(T);
+    for (std::size_t i = 0; i < n; ++i) {
+        const T z = Field::forward(load_le<T>(elements + i * width), static_cast<T>(base));
+        for (std::size_t p = 0; p < width; ++p)
+            planes[p][i] = static_cast<std::uint8_t>(z >> (8 * (width - 1 - p)));
+    }
+}
+
+template <typename Field>
+void merge_as(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
+    using T = typename Field::Element;
+    constexpr std::size_t width = sizeof(T);
+    for (std::size_t i = 0; i < n; ++i) {
+        T z = 0;
+        for (std::size_t p = 0; p < width; ++p)
+            z = static_cast<T>(z | static_cast<T>(planes[p][i]) << (8 * (width - 1 - p)));
+        store_le(elements + i * width, Field::inverse(z, static_cast<T>(base)));
+    }
+}
+
+/// Calls `run` with the field struct of a layout that has planes.
+template <typename Run>
+void with_field(LayoutId id, Run run) {
+    switch (id) {
+        case LayoutId::bytes: return run(Plain<std::uint8_t>{});
+        case LayoutId::split16: return run(Plain<std::uint16_t>{});
+        case LayoutId::zigzag16: return run(Zigzag<std::uint16_t>{});
+        case LayoutId::float16: return run(Float16{});
+        case LayoutId::bfloat16x: return run(Bfloat16x{});
+        case LayoutId::split32: return run(Plain<std::uint32_t>{});
+        case LayoutId::zigzag32: return run(Zigzag<std::uint32_t>{});
+        case LayoutId::float32: return run(Float32<Float16>{});
+        case LayoutId::float32x: return run(Float32<Bfloat16x>{});
+        case LayoutId::split64: return run(Plain<std::uint64_t>{});
+        case LayoutId::zigzag64: return run(Zigzag<std::uint64_t>{});
+        case LayoutId::float64: return run(Float64{});
+        case LayoutId::stored:
+        case LayoutId::zstd: return;
+    }
+}
+
+}  // namespace
+
+const Layout& layout_of(LayoutId id) { return layouts[static_cast<std::size_t>(id)]; }
+
+void split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+           std::uint8_t* const* planes) {
+    with_field(id, [&](auto field) { split_as<decltype(field)>(base, elements, n, planes); });
+}
+
+void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
+           std::uint8_t* elements) {
+    with_field(id, [&](auto field) { merge_as<decltype(field)>(base, planes, n, elements); });
+}
+
+void pack7(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed) {
+    for (; n >= 128; n -= 128, plane += 128, packed += 112)
+        for (std::size_t g = 0; g < 7; ++g)
+            for (std::size_t j = 0; j < 16; ++j)
+                packed[16 * g + j] =
+                    static_cast<std::uint8_t>(plane[16 * g + j] | (plane[112 + j] >> (g + 1) & 1));
+    for (std::size_t i = 0; i < n; ++i) packed[i] = plane[i];
+}
+
+void unpack7(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane) {
+    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
+        for (std::size_t j = 0; j < 16; ++j) plane[112 + j] = 0;
+        for (std::size_t g = 0; g < 7; ++g) {
+            for (std::size_t j = 0; j < 16; ++j) {
+                const std::uint8_t byte = packed[16 * g + j];
+                plane[16 * g + j] = byte & 0xfe;
+                plane[112 + j] = static_cast<std::uint8_t>(plane[112 + j] | (byte & 1) << (g + 1));
+            }
+        }
+    }
+    for (std::size_t i = 0; i < n; ++i) plane[i] = packed[i];
+}
+
+}  // namespace zipnn

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "entropy/huffman_table.hpp"
+#include "entropy/layered_table.hpp"
+#include "fields/layout.hpp"
+
+/// The coder section of a frame: layout and, for each plane, its tables (docs/format.md, 2.4).
+namespace zipnn {
+
+struct ConstantTable {
+    std::uint8_t value;
+};
+
+struct HuffmanTable {
+    CodeLengths lengths;
+};
+
+using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable>;
+
+enum class PlaneMode : std::uint8_t { stored = 0, constant = 1, tiles = 2, tiles_with_escapes = 3, packed7 = 4 };
+
+/// Bits of an escape (docs/format.md, 2.5).
+inline constexpr std::uint32_t escape_position_mask = (1U << 18) - 1;
+inline constexpr std::uint32_t escape_overflow = 1U << 18;
+inline constexpr std::uint32_t escape_reserved = 0x00f80000U;
+
+
+struct Coder {
+    LayoutId layout = LayoutId::stored;
+    std::uint16_t base = 0;
+    std::vector<std::vector<Table>> planes;  ///< tables of each plane
+
+    const Layout& properties() const { return layout_of(layout); }
+};
+
+void write_coder(std::vector<std::uint8_t>& out, const Coder& coder);
+/// Throws CorruptError, or UnsupportedVersionError for an unknown table kind.
+Coder read_coder(Cursor& cursor, LayoutId layout);
+
+}  // namespace zipnn

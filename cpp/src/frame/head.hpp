@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "frame/coder.hpp"
+#include "zipnn/frame.hpp"
+
+namespace zipnn {
+
+struct ChunkEntry {
+    std::uint32_t payload_size;
+    std::uint64_t checksum;
+};
+
+struct ChunkTable {
+    unsigned log2;  ///< elements of a chunk
+    std::vector<ChunkEntry> entries;
+};
+
+std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks, const Description& description,
+                                     std::uint64_t frame_size, std::uint64_t data_size);
+
+}  // namespace zipnn

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "frame/train.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <numeric>
+
+#include "entropy/cost.hpp"
+#include "frame/train_plane.hpp"
+
+namespace zipnn {
+namespace {
+
+constexpr std::uint64_t sample_all_up_to = 8 * tile_elements;
+constexpr std::uint64_t sample_target = 32 * 1024;
+constexpr std::uint64_t max_sampled_tiles = 512;
+constexpr std::uint64_t runs_of_tile = 4;
+
+/// Smallest tensor, in elements, for which the finer symbols of the x layouts pay for their tables.
+constexpr std::uint64_t min_elements_for_x = 2 * tile_elements;
+
+struct Candidate {
+    LayoutId layout;
+    std::uint16_t base = 0;
+};
+
+/// Elements of a float family as their upper 16 bits rotated: exponent on top.
+template <typename Visit>
+void for_each_exponent9(Bytes sample, std::size_t width, Visit visit) {
+    for (std::size_t at = width - 2; at < sample.size(); at += width)
+        visit(std::rotl(load_le<std::uint16_t>(sample.data() + at), 1) >> 7);
+}
+
+/// Whether exponent and top mantissa bit as the symbol are smaller than the exponent alone, and the base.
+Candidate choose_exponent_layout(Candidate plain, LayoutId finer, Bytes sample, std::size_t width) {
+    std::array<std::uint32_t, 512> counts{};
+    std::array<std::uint32_t, 256> exponents{};
+    for_each_exponent9(sample, width, [&](unsigned value) {
+        ++counts[value];
+        ++exponents[value >> 1];
+    });
+    unsigned largest = 511;
+    while (largest > 0 && counts[largest] == 0) --largest;
+    // A few steps of room above the largest value of the sample; the window is 256 wide.
+    const unsigned base = largest < 256 ? 0 : std::min(largest + 4, 511U) - 255;
+    std::uint64_t outside = 0, total = 0;
+    for (unsigned value = 0; value < 512; ++value) {
+        total += counts[value];
+        if (value < base || value > base + 255) outside += counts[value];
+    }
+    const std::uint64_t finer_cost = entropy_cost(counts) + 7 * cost_of_bit * total + escape_cost * outside;
+    const std::uint64_t plain_cost = entropy_cost(exponents) + 8 * cost_of_bit * total;
+    if (finer_cost + total * cost_of_bit / 128 < plain_cost) return {finer, static_cast<std::uint16_t>(base)};
+    return plain;
+}
+
+std::uint16_t float64_base(Bytes sample) {
+    unsigned largest = 0;
+    for (std::size_t at = 6; at < sample.size(); at += 8)
+        largest = std::max(largest, static_cast<unsigned>(load_le<std::uint16_t>(sample.data() + at) >> 4 & 0x7ffU));
+    return static_cast<std::uint16_t>(largest > 250 ? largest - 250 : 0);
+}
+
+/// The planes of the sample under a layout.
+std::vector<std::vector<std::uint8_t>> planes_of(const Candidate& candidate, Bytes sample) {
+    const Layout& layout = layout_of(candidate.layout);
+    const std::size_t n = sample.size() / layout.width;
+    std::vector<std::vector<std::uint8_t>> planes(layout.planes, std::vector<std::uint8_t>(n));
+    std::array<std::uint8_t*, max_planes> pointers{};
+    for (std::size_t p = 0; p < layout.planes; ++p) pointers[p] = planes[p].data();
+    split(candidate.layout, candidate.base, sample.data(), n, pointers.data());
+    return planes;
+}
+
+std::uint64_t order0_cost(const Candidate& candidate, Bytes sample) {
+    std::uint64_t cost = 0;
+    for (const auto& plane : planes_of(candidate, sample)) cost += entropy_cost(histogram_of(plane));
+    return cost;
+}
+
+Candidate choose_integer_layout(LayoutId plain, LayoutId zigzag, Bytes sample) {
+    return order0_cost({zigzag}, sample) < order0_cost({plain}, sample) ? Candidate{zigzag} : Candidate{plain};
+}
+
+Candidate choose_layout(Family family, Level level, std::uint64_t elements, Bytes sample) {
+    const bool finer = level != Level::fast && elements >= min_elements_for_x;
+    switch (family) {
+        case Family::stored: return {LayoutId::stored};
+        case Family::bytes: return {LayoutId::bytes};
+        case Family::uint16: return {LayoutId::split16};
+        case Family::uint32: return {LayoutId::split32};
+        case Family::uint64: return {LayoutId::split64};
+        case Family::int16: return choose_integer_layout(LayoutId::split16, LayoutId::zigzag16, sample);
+        case Family::int32: return choose_integer_layout(LayoutId::split32, LayoutId::zigzag32, sample);
+        case Family::int64: return choose_integer_layout(LayoutId::split64, LayoutId::zigzag64, sample);
+        case Family::float16: return {LayoutId::float16};
+        case Family::bfloat16:
+            if (!finer) return {LayoutId::float16};
+            return choose_exponent_layout({LayoutId::float16}, LayoutId::bfloat16x, sample, 2);
+        case Family::float32:
+            if (!finer) return {LayoutId::float32};
+            return choose_exponent_layout({LayoutId::float32}, LayoutId::float32x, sample, 4);
+        case Family::float64: return {LayoutId::float64, float64_base(sample)};
+    }
+    return {LayoutId::stored};
+}
+
+}  // namespace
+
+std::size_t width_of(Family family) {
+    switch (family) {
+        case Family::stored:
+        case Family::bytes: return 1;
+        case Family::int16:
+        case Family::uint16:
+        case Family::float16:
+        case Family::bfloat16: return 2;
+        case Family::int32:
+        case Family::uint32:
+        case Family::float32: return 4;
+        case Family::int64:
+        case Family::uint64:
+        case Family::float64: return 8;
+    }
+    return 1;
+}
+
+SamplePlan plan_sample(std::uint64_t elements) {
+    SamplePlan plan;
+    const std::uint64_t tiles = (elements + tile_elements - 1) / tile_elements;
+    if (elements <= sample_all_up_to) {
+        if (elements != 0) plan.ranges.emplace_back(0, elements);
+        for (std::uint64_t tile = 0; tile < tiles; ++tile)
+            plan.tiles.push_back(std::min<std::uint64_t>(tile_elements, elements - tile * tile_elements));
+        return plan;
+    }
+    const std::uint64_t whole_tiles = elements / tile_elements;
+    const std::uint64_t sampled = std::min(whole_tiles, max_sampled_tiles);
+    const std::uint64_t run =
+        std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32, 64, tile_elements / runs_of_tile);
+    for (std::uint64_t i = 0; i < sampled; ++i) {
+        const std::uint64_t start = i * whole_tiles / sampled * tile_elements;
+        for (std::uint64_t r = 0; r < runs_of_tile; ++r)
+            plan.ranges.emplace_back(start + r * (tile_elements / runs_of_tile), run);
+        plan.tiles.push_back(runs_of_tile * run);
+    }
+    return plan;
+}
+
+Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan, Bytes sample) {
+    const Candidate candidate = choose_layout(family, level, elements, sample);
+    Training training{{candidate.layout, candidate.base, {}}, 1.0};
+    const Layout& layout = layout_of(candidate.layout);
+    if (layout.planes == 0 || plan.tiles.empty()) {
+        training.coder = {LayoutId::stored, 0, {}};
+        return training;
+    }
+    std::uint64_t cost = 0;
+    bool coded = false;
+    const auto planes = planes_of(candidate, sample);
+    for (std::size_t p = 0; p < planes.size(); ++p) {
+        const bool packed = layout.overflow && p == 1;
+        const PlaneSample plane{planes[p], plan.tiles, elements, layout.exponent && p == 0,
+                                packed ? 7 * cost_of_bit : stored_symbol_cost};
+        PlaneTraining trained = train_plane(plane, level);
+        coded |= !trained.tables.empty();
+        cost += trained.cost;
+        training.coder.planes.push_back(std::move(trained.tables));
+    }
+    if (!coded) {
+        training.coder = {LayoutId::stored, 0, {}};
+        return training;
+    }
+    const double bits = static_cast<double>(cost) / cost_of_bit;
+    training.ratio = std::min(1.0, bits / (8.0 * static_cast<double>(sample.size())));
+    return training;
+}
+
+double order0(Bytes data, Family family) {
+    const std::size_t width = width_of(family);
+    const std::size_t n = data.size() / width;
+    if (n == 0) return 8.0;
+    Candidate candidate = choose_layout(family, Level::fast, n, data);
+    if (candidate.layout == LayoutId::stored) candidate.layout = LayoutId::bytes;
+    return static_cast<double>(order0_cost(candidate, data.first(n * width))) / cost_of_bit /
+           static_cast<double>(n * width);
+}
+
+}  // namespace zipnn

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <bit>
+
+#include "bytes.hpp"
+#include "simd/kernels.hpp"
+
+/// Huffman kernels in portable C++. Several tiles are decoded side by side, so that the chain
+/// "look up, shift, look up" of one hides behind the others'.
+namespace zipnn::scalar {
+
+/// Reads a bit string from bit 0 upwards. A one above the valid bits marks where they end, so
+/// the bits used up are the leading zeros.
+class BitReader {
+  public:
+    explicit BitReader(const TileIn& tile) : at_(tile.source) { window_ = load_le<std::uint64_t>(at_) | mark; }
+
+    std::uint64_t peek() const { return window_ & ((1U << max_code_bits) - 1); }
+    void skip(std::uint64_t bits) { window_ >>= bits & 63; }
+
+    /// Makes at least 56 bits valid. Needs 8 readable bytes at the position.
+    void refill() {
+        const auto used = static_cast<unsigned>(std::countl_zero(window_));
+        at_ += used >> 3;
+        window_ = (load_le<std::uint64_t>(at_) | mark) >> (used & 7);
+    }
+
+    const std::uint8_t* at() const { return at_; }
+
+    /// Bits used since `source`.
+    std::size_t used_since(const std::uint8_t* source) const {
+        return static_cast<std::size_t>(at_ - source) * 8 + static_cast<std::size_t>(std::countl_zero(window_));
+    }
+
+  private:
+    static constexpr std::uint64_t mark = std::uint64_t{1} << 63;
+    const std::uint8_t* at_;
+    std::uint64_t window_;
+};
+
+constexpr std::size_t lookups_per_refill = 5;  // 5 * 11 bits fit 56
+constexpr std::size_t symbols_per_lookup = 6;
+/// A round stores at most 30 symbols and the last 8-byte store reaches 8 below them.
+constexpr std::ptrdiff_t round_symbols = lookups_per_refill * symbols_per_lookup + 8;
+
+inline bool used_up(const BitReader& reader, const TileIn& tile) {
+    const std::size_t used = reader.used_since(tile.source);
+    if ((used + 7) / 8 != tile.size) return false;
+    return used % 8 == 0 || tile.source[tile.size - 1] >> (used % 8) == 0;
+}
+
+/// The last symbols of a tile one by one, with exact stores.
+inline bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, BitReader reader, std::uint8_t* out) {
+    const std::uint8_t* end = tile.source + tile.size;
+    while (out != tile.target) {
+        reader.refill();
+        if (reader.at() > end) return false;
+        for (std::size_t i = 0; i < lookups_per_refill && out != tile.target; ++i) {
+            const std::uint16_t entry = table.single[reader.peek()];
+            reader.skip(entry & 0xffU);
+            *--out = static_cast<std::uint8_t>(entry >> 8);
+        }
+    }
+    reader.refill();
+    return reader.at() <= end && used_up(reader, tile);
+}
+
+template <std::size_t lanes>
+bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
+    const auto readers_of = [&]<std::size_t... i>(std::index_sequence<i...>) {
+        return std::array<BitReader, lanes>{BitReader(tiles[i])...};
+    };
+    std::array<BitReader, lanes> readers = readers_of(std::make_index_sequence<lanes>{});
+    std::array<std::uint8_t*, lanes> out;
+    for (std::size_t lane = 0; lane < lanes; ++lane) out[lane] = tiles[lane].target + tiles[lane].elements;
+
+    const auto have_room = [&] {
+        bool room = true;
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            room &= out[lane] - tiles[lane].target >= round_symbols;
+            room &= readers[lane].at() <= tiles[lane].source + tiles[lane].size;
+        }
+        return room;
+    };
+    while (have_room()) {
+        for (std::size_t i = 0; i < lookups_per_refill; ++i) {
+            for (std::size_t lane = 0; lane < lanes; ++lane) {
+                const std::uint64_t entry = table.entries[readers[lane].peek()];
+                readers[lane].skip(entry);
+                store_le(out[lane] - 8, entry);
+                out[lane] -= entry >> 8 & 0xff;
+            }
+        }
+        for (std::size_t lane = 0; lane < lanes; ++lane) readers[lane].refill();
+    }
+    bool whole = true;
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+        whole &= finish_tile(table, tiles[lane], readers[lane], out[lane]);
+    return whole;
+}
+
+inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
+    bool whole = true;
+    for (; count >= 4; count -= 4, tiles += 4) whole &= decode_tiles<4>(table, tiles);
+    for (; count >= 1; count -= 1, tiles += 1) whole &= decode_tiles<1>(table, tiles);
+    return whole;
+}
+
+inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
+                                  std::uint8_t* target, bool* unseen) {
+    std::uint64_t window = 0;
+    unsigned filled = 0;
+    std::uint32_t flags = 0;
+    std::uint8_t* out = target;
+    const auto put = [&](std::uint8_t symbol) {
+        const std::uint32_t code = table.codes[symbol];
+        flags |= code;
+        window |= static_cast<std::uint64_t>(code & 0xffffU) << filled;
+        filled += code >> 16 & 0xffU;
+    };
+    const auto flush = [&] {
+        store_le(out, window);
+        out += filled / 8;
+        window >>= filled & ~7U;
+        filled &= 7U;
+    };
+    std::size_t left = n;
+    for (; left >= 4; left -= 4) {
+        put(symbols[left - 1]);
+        put(symbols[left - 2]);
+        put(symbols[left - 3]);
+        put(symbols[left - 4]);
+        flush();
+    }
+    while (left > 0) put(symbols[--left]);
+    flush();
+    *unseen = (flags & HuffmanEncodeTable::unseen_flag) != 0;
+    return static_cast<std::size_t>(out - target) + (filled != 0 ? 1 : 0);
+}
+
+}  // namespace zipnn::scalar
