@@ -126,15 +126,65 @@ void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table) {
         if (lengths[symbol] == 0) table.codes[symbol] = fallback | HuffmanEncodeTable::unseen_flag;
 }
 
+namespace {
+
+/// A nibble that is no length: the next two (low first) are the length of a run of absent symbols, less 1.
+constexpr std::uint8_t zero_run = 15;
+constexpr std::size_t shortest_run = 4;  // three nibbles would not be shorter otherwise
+
+class NibbleWriter {
+  public:
+    explicit NibbleWriter(std::vector<std::uint8_t>& out) : out_(out) {}
+    void put(std::size_t nibble) {
+        if (half_)
+            out_.back() = static_cast<std::uint8_t>(out_.back() | nibble << 4);
+        else
+            out_.push_back(static_cast<std::uint8_t>(nibble));
+        half_ = !half_;
+    }
+
+  private:
+    std::vector<std::uint8_t>& out_;
+    bool half_ = false;
+};
+
+class NibbleReader {
+  public:
+    explicit NibbleReader(Cursor& cursor) : cursor_(cursor) {}
+    std::uint8_t next() {
+        if (!half_) byte_ = cursor_.read<std::uint8_t>("Huffman table");
+        const std::uint8_t nibble = half_ ? byte_ >> 4 : byte_ & 0xf;
+        half_ = !half_;
+        return nibble;
+    }
+    bool rest_is_zero() const { return !half_ || byte_ >> 4 == 0; }
+
+  private:
+    Cursor& cursor_;
+    std::uint8_t byte_ = 0;
+    bool half_ = false;
+};
+
+}  // namespace
+
 void write_huffman_table(std::vector<std::uint8_t>& out, const CodeLengths& lengths) {
     std::size_t first = 0, last = 255;
     while (lengths[first] == 0) ++first;
     while (lengths[last] == 0) --last;
     out.push_back(static_cast<std::uint8_t>(first));
     out.push_back(static_cast<std::uint8_t>(last));
-    for (std::size_t symbol = first; symbol <= last; symbol += 2) {
-        const unsigned high = symbol < last ? lengths[symbol + 1] : 0U;
-        out.push_back(static_cast<std::uint8_t>(lengths[symbol] | high << 4));
+    NibbleWriter nibbles(out);
+    for (std::size_t symbol = first; symbol <= last;) {
+        std::size_t run = 0;
+        while (lengths[symbol + run] == 0) ++run;  // ends: the last length is not 0
+        if (run >= shortest_run) {
+            nibbles.put(zero_run);
+            nibbles.put((run - 1) & 0xf);
+            nibbles.put((run - 1) >> 4);
+            symbol += run;
+        } else {
+            nibbles.put(lengths[symbol++]);
+        }
     }
 }
 
@@ -142,12 +192,18 @@ CodeLengths read_huffman_table(Cursor& cursor) {
     const std::size_t first = cursor.read<std::uint8_t>("Huffman table");
     const std::size_t last = cursor.read<std::uint8_t>("Huffman table");
     if (first >= last) throw CorruptError("Huffman table has no symbols");
-    const std::size_t count = last - first + 1;
-    const Bytes nibbles = cursor.take((count + 1) / 2, "Huffman table");
     CodeLengths lengths{};
-    for (std::size_t i = 0; i < count; ++i)
-        lengths[first + i] = nibbles[i / 2] >> (i % 2 * 4) & 0xf;
-    if (count % 2 != 0 && nibbles.back() >> 4 != 0) throw CorruptError("Huffman table has stray bits");
+    NibbleReader nibbles(cursor);
+    for (std::size_t symbol = first; symbol <= last;) {
+        const std::uint8_t nibble = nibbles.next();
+        if (nibble == zero_run) {
+            const std::size_t low = nibbles.next();
+            symbol += (low | static_cast<std::size_t>(nibbles.next()) << 4) + 1;
+        } else {
+            lengths[symbol++] = nibble;
+        }
+    }
+    if (!nibbles.rest_is_zero()) throw CorruptError("Huffman table has stray bits");
     if (lengths[first] == 0 || lengths[last] == 0 || !is_complete(lengths))
         throw CorruptError("Huffman table is not a complete code");
     return lengths;
