@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Lossless compression of AI model files that loads as if nothing had happened.
+
+The names below are the public interface. Each is imported from its module when it is first used, so
+that `import zipnn` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zipnn.errors import (
+        CorruptError,
+        FormatError,
+        MismatchError,
+        MissingDependencyError,
+        OutputExistsError,
+        UnsupportedVersionError,
+        ZipnnError,
+    )
+    from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.loading import load_file, safe_open
+    from zipnn.report.inspection import FileReport, TensorReport, inspect
+    from zipnn.saving import save_file
+    from zipnn.tensors import compress, decompress
+    from zipnn.trees import compress_tree, decompress_tree, verify_tree
+
+    __version__: str
+
+__all__ = [
+    "CorruptError",
+    "FileReport",
+    "FileResult",
+    "FormatError",
+    "MismatchError",
+    "MissingDependencyError",
+    "OutputExistsError",
+    "TensorReport",
+    "UnsupportedVersionError",
+    "VerifyResult",
+    "ZipnnError",
+    "__version__",
+    "compress",
+    "compress_file",
+    "compress_tree",
+    "decompress",
+    "decompress_file",
+    "decompress_tree",
+    "inspect",
+    "load_file",
+    "safe_open",
+    "save_file",
+    "verify_file",
+    "verify_tree",
+]
+
+_MODULES = {
+    "zipnn.errors": (
+        "CorruptError",
+        "FormatError",
+        "MismatchError",
+        "MissingDependencyError",
+        "OutputExistsError",
+        "UnsupportedVersionError",
+        "ZipnnError",
+    ),
+    "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
+    "zipnn.loading": ("load_file", "safe_open"),
+    "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
+    "zipnn.saving": ("save_file",),
+    "zipnn.tensors": ("compress", "decompress"),
+    "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+logging.getLogger("zipnn").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("zipnn")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'zipnn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Where tensors live after loading: NumPy arrays or torch tensors.
+
+A framework gives memory for a tensor (its own, writable, 64-byte aligned) together with a view of
+its bytes to decode into, and moves the finished tensor to its device. It is chosen when loading.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import dtypes
+from .errors import FormatError, MissingDependencyError
+from .refusals import refusal
+
+ALIGNMENT = 64
+"""Bytes. Results of some kernels depend on the alignment of the weights, so it is always the same."""
+
+
+class Framework(Protocol):
+    """What loading needs from NumPy or torch."""
+
+    def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that a tensor of this dtype and (safetensors) shape has in the framework."""
+
+    def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
+        """An uninitialised tensor in main memory, of the framework's `shape`, and its bytes.
+
+        Raises:
+            FormatError: the framework has no such dtype.
+            MissingDependencyError: it has with an optional package, or in a newer version.
+        """
+
+    def own(self, part: Any) -> Any:
+        """A compact tensor with the values of `part`, in memory of its own."""
+
+    def place(self, tensor: Any) -> Any:
+        """The tensor on the framework's device."""
+
+
+class NumpyFramework:
+    """NumPy arrays; bf16, fp8 and their like through ml_dtypes."""
+
+    def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], memoryview]:
+        flat = _aligned_bytes(math.prod(shape) * (itemtype := _numpy_dtype(dtype)).itemsize)
+        return flat.view(itemtype).reshape(shape), memoryview(flat)
+
+    def own(self, part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        copy = _aligned_bytes(part.nbytes).view(part.dtype).reshape(part.shape)
+        copy[...] = part
+        return copy
+
+    def place(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return tensor
+
+
+class TorchFramework:
+    """torch tensors, decoded in main memory and then moved to `device`."""
+
+    def __init__(self, device: Any) -> None:
+        try:
+            self._torch = importlib.import_module("torch")
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                'framework="pt" needs torch, which is not installed: pip install torch'
+            ) from error
+        try:
+            self._device = self._torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise refusal(ValueError, f"device {device!r} is not one that torch knows: {error}") from error
+
+    def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        # torch's four-bit type is a pair of elements in a byte.
+        return (*shape[:-1], shape[-1] // 2) if dtype == "F4" and shape else shape
+
+    def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
+        kind = self._dtype(dtype)
+        flat = self._torch.empty(math.prod(shape) * kind.itemsize, dtype=self._torch.uint8)
+        return flat.view(kind).reshape(shape), memoryview(flat.numpy())
+
+    def own(self, part: Any) -> Any:
+        return part.clone(memory_format=self._torch.contiguous_format)
+
+    def place(self, tensor: Any) -> Any:
+        return tensor.to(self._device)
+
+    def _dtype(self, name: str) -> Any:
+        attribute = dtypes.named(name).torch
+        if attribute is None:
+            raise FormatError(f"torch has no dtype for {name}")
+        kind = getattr(self._torch, attribute, None)
+        if kind is None:
+            version = self._torch.__version__
+            raise MissingDependencyError(
+                f"dtype {name} needs torch.{attribute}, which torch {version} does not have: "
+                "pip install --upgrade torch"
+            )
+        return kind
+
+
+def open_framework(name: str, device: Any = "cpu") -> Framework:
+    """The framework of that name ("np", "numpy"; "pt", "torch", "pytorch") for a device.
+
+    Raises:
+        ValueError: the name or the device is not known.
+        TypeError: the name is not a string.
+        MissingDependencyError: torch is not installed.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"framework must be a string, not {type(name).__name__}")
+    if name in ("pt", "torch", "pytorch"):
+        return TorchFramework(device)
+    if name not in ("np", "numpy"):
+        raise refusal(ValueError, f'framework {name!r} is not supported: "np" and "pt" are')
+    if str(device) != "cpu":
+        raise refusal(ValueError, f'NumPy arrays live on the CPU: device {device!r} needs framework="pt"')
+    return NumpyFramework()
+
+
+def _aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
+    """An uninitialised, aligned byte array."""
+    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    skip = -room.ctypes.data % ALIGNMENT
+    return room[skip : skip + size]
+
+
+def _numpy_dtype(name: str) -> np.dtype[Any]:
+    """NumPy's dtype for safetensors' name."""
+    attribute = dtypes.named(name).numpy
+    if attribute is None:
+        raise FormatError(f'NumPy has no dtype for {name}: use framework="pt"')
+    try:
+        return np.dtype(attribute)
+    except TypeError:
+        pass
+    try:
+        return np.dtype(getattr(importlib.import_module("ml_dtypes"), attribute))
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f'NumPy has no dtype for {name} by itself: pip install ml_dtypes, or use framework="pt"'
+        ) from error
+    except AttributeError as error:
+        raise MissingDependencyError(
+            f"dtype {name} needs a newer ml_dtypes: pip install --upgrade ml_dtypes"
+        ) from error

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""`safe_open` and `load_file`: the interface of safetensors, for compressed and plain files alike."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+from .containers.safetensors import TensorFile, TensorInfo, open_tensors
+from .frameworks import open_framework
+from .refusals import refusal
+from .slicing import TensorSlice, read_tensor
+
+
+class safe_open:  # noqa: N801 - the name that safetensors gave it
+    """An open safetensors file, compressed or not, as `safetensors.safe_open` would show the original.
+
+    Works as a context manager and without one. May be used from several threads. Slices that were
+    taken before the file was closed stay usable.
+
+    Args:
+        filename: the file.
+        framework: what tensors become: "np" or "numpy", "pt" or "torch".
+        device: where torch tensors go, as torch names it.
+        backend: taken so that calls written for safetensors work, and checked; it changes nothing.
+        threads: threads that decode; None for `ZIPNN_NUM_THREADS`, else all cores the process may use.
+
+    Raises:
+        OSError: the file cannot be opened.
+        FormatError: it is not a safetensors file.
+        CorruptError, UnsupportedVersionError: it is damaged, or written by a newer zipnn.
+        ValueError: framework, device or backend is not known.
+        MissingDependencyError: torch is not installed.
+    """
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str],
+        framework: str = "np",
+        device: Any = "cpu",
+        *,
+        backend: str = "mmap",
+        threads: int | None = None,
+    ) -> None:
+        if backend not in ("mmap", "pread"):
+            raise refusal(ValueError, f'backend {backend!r} is not known: "mmap" and "pread" are')
+        self._framework = open_framework(framework, device)
+        self._threads = threads or 0
+        self._opened: TensorFile | None = open_tensors(filename)
+
+    def __enter__(self) -> safe_open:
+        self._file()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Slices hold the file too: it is closed when the last of them is gone.
+        self._opened = None
+
+    def keys(self) -> list[str]:
+        """Names of the tensors, sorted."""
+        return sorted(self._file().tensors)
+
+    def offset_keys(self) -> list[str]:
+        """Names of the tensors in the order of their data."""
+        return list(self._file().in_data_order())
+
+    def metadata(self) -> dict[str, str] | None:
+        """`__metadata__` of the original file; None if it has none."""
+        metadata = self._file().metadata
+        return None if metadata is None else dict(metadata)
+
+    def get_tensor(self, name: str) -> Any:
+        """A whole tensor, in memory of its own, writable.
+
+        Raises:
+            KeyError: there is no such tensor.
+            CorruptError: its data are damaged.
+            MissingDependencyError: its dtype needs a package that is not installed.
+            FormatError: the framework has no such dtype.
+        """
+        return read_tensor(self._file(), self._info(name), self._framework, self._threads)
+
+    def get_tensors(self) -> dict[str, Any]:
+        """Every tensor by its name, in the order of their data. Raises as `get_tensor`."""
+        return {name: self.get_tensor(name) for name in self.offset_keys()}
+
+    def get_slice(self, name: str) -> TensorSlice:
+        """A tensor to take parts of; only what a part covers is read and decoded.
+
+        Raises:
+            KeyError: there is no such tensor.
+        """
+        return TensorSlice(self._file(), self._info(name), self._framework, self._threads)
+
+    def _file(self) -> TensorFile:
+        if self._opened is None:
+            raise refusal(ValueError, "the file is closed")
+        return self._opened
+
+    def _info(self, name: str) -> TensorInfo:
+        if not isinstance(name, str):
+            raise TypeError(f"a tensor's name is a string, not {type(name).__name__}")
+        file = self._file()
+        try:
+            return file.tensors[name]
+        except KeyError:
+            raise refusal(KeyError, f"file {file.path}: there is no tensor {name!r}") from None
+
+
+def load_file(
+    filename: str | os.PathLike[str],
+    framework: str = "np",
+    device: Any = "cpu",
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """All tensors of a safetensors file, compressed or not, by name.
+
+    Takes the arguments of `safe_open` and raises what it and `get_tensor` raise.
+    """
+    with safe_open(filename, framework, device, threads=threads) as file:
+        return file.get_tensors()
