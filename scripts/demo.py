@@ -67,7 +67,7 @@ def run(original: Path, compressed: Path, restored: Path) -> None:
     say("", "", f"sha256 {sha256_of(restored)}")
     if sha256_of(restored) != digest:
         raise zipnn.MismatchError(f"{restored}: the SHA-256 is not that of {original}")
-    say("import", "", f"import zipnn takes {import_seconds():.2f} s, of which NumPy is the most")
+    say("import", "", f"import zipnn takes {import_seconds():.3f} s")
 
 
 def read_plain(path: Path) -> dict[str, np.ndarray]:
