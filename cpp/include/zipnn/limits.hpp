@@ -16,7 +16,9 @@ inline constexpr unsigned default_chunk_log2 = 18;
 inline constexpr unsigned max_coded_chunk_log2 = 18;
 inline constexpr std::size_t max_planes = 8;
 inline constexpr std::size_t max_tables = 15;
-inline constexpr unsigned max_code_bits = 11;
+/// Longest Huffman code. A table of codes up to 11 bits decodes with a look-up half as large.
+inline constexpr unsigned max_code_bits = 12;
+inline constexpr unsigned short_code_bits = 11;
 inline constexpr std::size_t max_layered_symbols = 24;
 inline constexpr std::size_t max_dimensions = 64;
 inline constexpr std::size_t max_dtype_name = 32;

@@ -34,14 +34,14 @@ std::array<std::uint16_t, 256> canonical_codes(const CodeLengths& lengths) {
 
 }  // namespace
 
-CodeLengths huffman_lengths(const Histogram& counts) {
+CodeLengths huffman_lengths(const Histogram& counts, unsigned limit) {
     std::vector<std::uint8_t> symbols;
     for (std::size_t symbol = 0; symbol < 256; ++symbol)
         if (counts[symbol] != 0) symbols.push_back(static_cast<std::uint8_t>(symbol));
     std::ranges::stable_sort(symbols, {}, [&](std::uint8_t symbol) { return counts[symbol]; });
 
     std::array<std::vector<Package>, max_code_bits> levels;
-    for (std::size_t level = 0; level < max_code_bits; ++level) {
+    for (std::size_t level = 0; level < limit; ++level) {
         std::vector<Package>& merged = levels[level];
         merged.reserve(2 * symbols.size());
         const std::vector<Package> none;
@@ -64,7 +64,7 @@ CodeLengths huffman_lengths(const Histogram& counts) {
     // so a count per level suffices.
     CodeLengths lengths{};
     std::size_t take = 2 * symbols.size() - 2;
-    for (std::size_t level = max_code_bits; level-- > 0;) {
+    for (std::size_t level = limit; level-- > 0;) {
         std::size_t pairs = 0;
         for (std::size_t i = 0; i < take; ++i) {
             const Package& package = levels[level][i];
@@ -88,7 +88,8 @@ bool is_complete(const CodeLengths& lengths) {
 }
 
 void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
-    constexpr std::uint32_t size = 1U << max_code_bits;
+    table.bits = std::ranges::max(lengths) <= short_code_bits ? short_code_bits : max_code_bits;
+    const std::uint32_t size = 1U << table.bits;
     const auto codes = canonical_codes(lengths);
     for (std::size_t symbol = 0; symbol < 256; ++symbol) {
         const unsigned length = lengths[symbol];
@@ -102,7 +103,7 @@ void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
         while (count < 6) {
             const std::uint16_t next = table.single[at >> used];
             const unsigned length = next & 0xffU;
-            if (used + length > max_code_bits) break;
+            if (used + length > table.bits) break;
             symbols |= static_cast<std::uint64_t>(next >> 8) << (56 - 8 * count);
             used += length;
             ++count;
@@ -128,41 +129,74 @@ void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table) {
 
 namespace {
 
-/// A nibble that is no length: the next two (low first) are the length of a run of absent symbols, less 1.
-constexpr std::uint8_t zero_run = 15;
-constexpr std::size_t shortest_run = 4;  // three nibbles would not be shorter otherwise
+/// Lengths of neighbouring symbols are alike: each is coded as its step from the last one.
+constexpr unsigned initial_length = 8;
 
-class NibbleWriter {
+class LengthWriter {
   public:
-    explicit NibbleWriter(std::vector<std::uint8_t>& out) : out_(out) {}
-    void put(std::size_t nibble) {
-        if (half_)
-            out_.back() = static_cast<std::uint8_t>(out_.back() | nibble << 4);
+    explicit LengthWriter(std::vector<std::uint8_t>& out) : out_(out) {}
+
+    void put(unsigned length) {
+        if (length == last_)
+            bits(0b0, 1);
+        else if (length == last_ + 1)
+            bits(0b01, 2);
+        else if (length + 1 == last_)
+            bits(0b011, 3);
         else
-            out_.push_back(static_cast<std::uint8_t>(nibble));
-        half_ = !half_;
+            bits(0b0111U | length << 4, 8);
+        last_ = length;
     }
+    void put_absent(std::size_t run) { bits(0b1111U | static_cast<unsigned>(run - 1) << 4, 12); }
 
   private:
+    void bits(unsigned value, unsigned count) {
+        for (unsigned i = 0; i < count; ++i, ++filled_) {
+            if (filled_ % 8 == 0) out_.push_back(0);
+            out_.back() = static_cast<std::uint8_t>(out_.back() | (value >> i & 1U) << filled_ % 8);
+        }
+    }
+
     std::vector<std::uint8_t>& out_;
-    bool half_ = false;
+    std::size_t filled_ = 0;
+    unsigned last_ = initial_length;
 };
 
-class NibbleReader {
+class LengthReader {
   public:
-    explicit NibbleReader(Cursor& cursor) : cursor_(cursor) {}
-    std::uint8_t next() {
-        if (!half_) byte_ = cursor_.read<std::uint8_t>("Huffman table");
-        const std::uint8_t nibble = half_ ? byte_ >> 4 : byte_ & 0xf;
-        half_ = !half_;
-        return nibble;
+    explicit LengthReader(Cursor& cursor) : cursor_(cursor) {}
+
+    /// The next length, or 0 and the number of absent symbols in `run`.
+    unsigned next(std::size_t& run) {
+        unsigned ones = 0;
+        while (ones < 4 && bits(1) == 1) ++ones;
+        run = 0;
+        if (ones == 4) {
+            run = bits(8) + 1;
+            return 0;
+        }
+        if (ones == 3) last_ = bits(4);
+        if (ones == 2) --last_;
+        if (ones == 1) ++last_;
+        if (last_ == 0 || last_ > max_code_bits) throw CorruptError("Huffman table has a wrong length");
+        return last_;
     }
-    bool rest_is_zero() const { return !half_ || byte_ >> 4 == 0; }
+    bool rest_is_zero() const { return taken_ % 8 == 0 || byte_ >> taken_ % 8 == 0; }
 
   private:
+    unsigned bits(unsigned count) {
+        unsigned value = 0;
+        for (unsigned i = 0; i < count; ++i, ++taken_) {
+            if (taken_ % 8 == 0) byte_ = cursor_.read<std::uint8_t>("Huffman table");
+            value |= (byte_ >> taken_ % 8 & 1U) << i;
+        }
+        return value;
+    }
+
     Cursor& cursor_;
     std::uint8_t byte_ = 0;
-    bool half_ = false;
+    std::size_t taken_ = 0;
+    unsigned last_ = initial_length;
 };
 
 }  // namespace
@@ -173,18 +207,15 @@ void write_huffman_table(std::vector<std::uint8_t>& out, const CodeLengths& leng
     while (lengths[last] == 0) --last;
     out.push_back(static_cast<std::uint8_t>(first));
     out.push_back(static_cast<std::uint8_t>(last));
-    NibbleWriter nibbles(out);
+    LengthWriter writer(out);
     for (std::size_t symbol = first; symbol <= last;) {
         std::size_t run = 0;
         while (lengths[symbol + run] == 0) ++run;  // ends: the last length is not 0
-        if (run >= shortest_run) {
-            nibbles.put(zero_run);
-            nibbles.put((run - 1) & 0xf);
-            nibbles.put((run - 1) >> 4);
-            symbol += run;
-        } else {
-            nibbles.put(lengths[symbol++]);
-        }
+        if (run != 0)
+            writer.put_absent(run);
+        else
+            writer.put(lengths[symbol]);
+        symbol += std::max<std::size_t>(run, 1);
     }
 }
 
@@ -193,17 +224,14 @@ CodeLengths read_huffman_table(Cursor& cursor) {
     const std::size_t last = cursor.read<std::uint8_t>("Huffman table");
     if (first >= last) throw CorruptError("Huffman table has no symbols");
     CodeLengths lengths{};
-    NibbleReader nibbles(cursor);
+    LengthReader reader(cursor);
     for (std::size_t symbol = first; symbol <= last;) {
-        const std::uint8_t nibble = nibbles.next();
-        if (nibble == zero_run) {
-            const std::size_t low = nibbles.next();
-            symbol += (low | static_cast<std::size_t>(nibbles.next()) << 4) + 1;
-        } else {
-            lengths[symbol++] = nibble;
-        }
+        std::size_t run = 0;
+        const unsigned length = reader.next(run);
+        if (run == 0) lengths[symbol] = static_cast<std::uint8_t>(length);
+        symbol += std::max<std::size_t>(run, 1);
     }
-    if (!nibbles.rest_is_zero()) throw CorruptError("Huffman table has stray bits");
+    if (!reader.rest_is_zero()) throw CorruptError("Huffman table has stray bits");
     if (lengths[first] == 0 || lengths[last] == 0 || !is_complete(lengths))
         throw CorruptError("Huffman table is not a complete code");
     return lengths;

@@ -16,15 +16,16 @@ namespace zipnn {
 using Histogram = std::array<std::uint32_t, 256>;
 using CodeLengths = std::array<std::uint8_t, 256>;
 
-/// Optimal lengths under the limit for the symbols with a count (package-merge; Larmore and
+/// Optimal lengths up to `limit` bits for the symbols with a count (package-merge; Larmore and
 /// Hirschberg 1990). Needs at least two such symbols.
-CodeLengths huffman_lengths(const Histogram& counts);
+CodeLengths huffman_lengths(const Histogram& counts, unsigned limit);
 
 /// True if the lengths are within the limit and fill the code space exactly.
 bool is_complete(const CodeLengths& lengths);
 
-/// What a decoder looks up with the next 11 bits: up to six symbols at once.
+/// What a decoder looks up with the next `bits` bits: up to six symbols at once.
 struct HuffmanDecodeTable {
+    unsigned bits;  ///< short_code_bits or max_code_bits; 2^bits entries are in use
     /// Bits 0..7: code bits used; 8..15: number of symbols (1..6); the first symbol is in the
     /// highest byte, the next below it: a store that ends at the output position puts them in place.
     std::array<std::uint64_t, std::size_t{1} << max_code_bits> entries;

@@ -13,7 +13,7 @@ namespace zipnn {
 namespace {
 
 constexpr std::uint64_t sample_all_up_to = 8 * tile_elements;
-constexpr std::uint64_t sample_target = 32 * 1024;
+constexpr std::uint64_t sample_target = 96 * 1024;
 constexpr std::uint64_t max_sampled_tiles = 512;
 constexpr std::uint64_t runs_of_tile = 4;
 
@@ -138,7 +138,7 @@ SamplePlan plan_sample(std::uint64_t elements) {
     const std::uint64_t whole_tiles = elements / tile_elements;
     const std::uint64_t sampled = std::min(whole_tiles, max_sampled_tiles);
     const std::uint64_t run =
-        std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32, 64, tile_elements / runs_of_tile);
+        std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32, 96, tile_elements / runs_of_tile);
     for (std::uint64_t i = 0; i < sampled; ++i) {
         const std::uint64_t start = i * whole_tiles / sampled * tile_elements;
         for (std::uint64_t r = 0; r < runs_of_tile; ++r)

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t stored_class = ClassCosts::classes;
 constexpr int clustering_rounds = 3;
+/// Rounds look at one in this many symbols; the tables are made from all.
+constexpr std::size_t clustering_share = 2;
 /// Weight of a seen symbol against one that is only near: samples miss rare symbols.
 constexpr std::uint32_t seen_weight = 8;
 /// A plane whose tables save less than 1/128 is stored: it decodes faster.
@@ -21,22 +23,36 @@ std::uint64_t total_of(const Histogram& counts) {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
-/// The histogram with a little weight for symbols that the sample may have missed.
-Histogram with_neighbours(const Histogram& counts, bool exponent) {
+/// Exponents next to seen ones get a code too: the tails of weights' distributions are thin but smooth.
+constexpr int exponent_reach = 3;
+/// An unseen symbol likelier than 1 in this many is cheaper with the longest code than as an escape.
+constexpr std::uint64_t rarest_coded = 90'000;
+
+bool has_seen_neighbour(const Histogram& counts, int symbol) {
+    const int first = std::max(0, symbol - exponent_reach), last = std::min(255, symbol + exponent_reach);
+    return std::any_of(counts.begin() + first, counts.begin() + last + 1,
+                       [](std::uint32_t count) { return count != 0; });
+}
+
+/// Whether symbols that the sample missed are likely enough for codes: Good and Turing estimate their share
+/// by the symbols seen once.
+bool expects_unseen(const Histogram& counts) {
+    const auto once = std::ranges::count(counts, 1U);
+    const auto unseen = std::ranges::count(counts, 0U);
+    return static_cast<std::uint64_t>(once) * rarest_coded > total_of(counts) * static_cast<std::uint64_t>(unseen);
+}
+
+/// The histogram of a class with a little weight for symbols that its sample may have missed: those that
+/// other classes have, and those that the whole sample makes likely.
+Histogram with_unseen(const Histogram& counts, const Histogram& whole, bool exponent) {
     Histogram widened{};
-    const auto distinct = std::ranges::count_if(counts, [](std::uint32_t count) { return count != 0; });
-    const int reach = exponent ? 3 : distinct > 96 ? 255 : 1;
-    for (int symbol = 0; symbol < 256; ++symbol) {
-        const auto at = static_cast<std::size_t>(symbol);
-        if (counts[at] != 0) {
-            widened[at] = counts[at] * seen_weight;
-            continue;
-        }
-        const int first = std::max(0, symbol - reach), last = std::min(255, symbol + reach);
-        widened[at] = std::any_of(counts.begin() + first, counts.begin() + last + 1,
-                                  [](std::uint32_t count) { return count != 0; });
+    const bool all = !exponent && expects_unseen(whole);
+    for (std::size_t symbol = 0; symbol < 256; ++symbol) {
+        if (counts[symbol] != 0)
+            widened[symbol] = counts[symbol] * seen_weight;
+        else if (all || whole[symbol] != 0 || (exponent && (symbol == 0 || has_seen_neighbour(counts, static_cast<int>(symbol)))))
+            widened[symbol] = 1;  // an exponent of zero always has a code of its own
     }
-    if (exponent && widened[0] == 0) widened[0] = 1;  // zero always has a code of its own
     return widened;
 }
 
@@ -47,14 +63,23 @@ std::uint64_t cost_of(const Histogram& counts, const Table& table) {
     return cost;
 }
 
-Table table_for(const Histogram& counts, bool exponent, Level level) {
+/// Codes of up to 12 bits where they are at least 1/1024 smaller than those of 11, which decode faster.
+Table huffman_for(const Histogram& weights) {
+    Table narrow = HuffmanTable{huffman_lengths(weights, short_code_bits)};
+    Table wide = HuffmanTable{huffman_lengths(weights, max_code_bits)};
+    const std::uint64_t wide_cost = cost_of(weights, wide);
+    return wide_cost + wide_cost / 1024 <= cost_of(weights, narrow) ? wide : narrow;
+}
+
+Table table_for(const Histogram& counts, const Histogram& whole, bool exponent, Level level) {
     const auto first = std::ranges::find_if(counts, [](std::uint32_t count) { return count != 0; });
     if (*first == total_of(counts))
         return ConstantTable{static_cast<std::uint8_t>(first - counts.begin())};
-    Table huffman = HuffmanTable{huffman_lengths(with_neighbours(counts, exponent))};
+    const Histogram weights = with_unseen(counts, whole, exponent);
+    Table huffman = huffman_for(weights);
     if (level != Level::fast) return huffman;
     // Layered decodes several times as fast: worth a twelfth of the coded bits.
-    Table layered = layered_table(with_neighbours(counts, exponent));
+    Table layered = layered_table(weights);
     const std::uint64_t huffman_cost = cost_of(counts, huffman);
     return cost_of(counts, layered) <= huffman_cost + huffman_cost / 12 ? layered : huffman;
 }
@@ -69,7 +94,8 @@ std::uint64_t table_size_cost(const Table& table) {
 /// Tiles of the sample and the class that each is in.
 class Clustering {
   public:
-    Clustering(const PlaneSample& sample, Level level) : sample_(sample), level_(level) {
+    Clustering(const PlaneSample& sample, Level level)
+        : sample_(sample), level_(level), whole_(histogram_of(sample.symbols)) {
         std::size_t at = 0;
         for (const std::size_t size : sample.tiles) {
             tiles_.push_back(sample.symbols.subspan(at, size));
@@ -87,7 +113,7 @@ class Clustering {
                 ClassCosts costs = no_classes();
                 for (std::size_t i = 0; i < count; ++i)
                     if (total_of(groups[i]) != 0) costs.set(i, ideal_costs(groups[i]));
-                assign(costs);
+                assign(costs, clustering_share);
             }
         } else {
             std::ranges::fill(classes_, std::size_t{0});
@@ -97,7 +123,7 @@ class Clustering {
         std::uint64_t overhead = 0;
         for (const Histogram& group : group_histograms(count)) {
             if (total_of(group) == 0) continue;
-            Table table = table_for(group, sample_.exponent, level_);
+            Table table = table_for(group, whole_, sample_.exponent, level_);
             costs.set(training.tables.size(), table_costs(table));
             overhead += table_size_cost(table);
             training.tables.push_back(std::move(table));
@@ -122,7 +148,7 @@ class Clustering {
         if (sample_.exponent)
             std::iota(keys.begin(), keys.end(), 0U);
         else
-            keys = ideal_costs(histogram_of(sample_.symbols));
+            keys = ideal_costs(whole_);
         std::vector<std::pair<std::uint64_t, std::size_t>> order;
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             std::uint64_t key = 0;
@@ -141,14 +167,16 @@ class Clustering {
         return groups;
     }
 
-    /// Each tile to its cheapest class, or to none where storing is cheaper. Returns the cost.
-    std::uint64_t assign(const ClassCosts& costs) {
+    /// Each tile to its cheapest class, or to none where storing is cheaper, by a share of its symbols.
+    /// Returns the cost.
+    std::uint64_t assign(const ClassCosts& costs, std::size_t share = 1) {
         std::uint64_t total = 0;
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             std::array<std::uint64_t, ClassCosts::classes> sums{};
-            costs.add(tiles_[tile], sums);
+            const Bytes symbols = tiles_[tile].first((tiles_[tile].size() + share - 1) / share);
+            costs.add(symbols, sums);
             const auto best = std::ranges::min_element(sums);
-            const std::uint64_t stored = std::uint64_t{sample_.stored_cost} * tiles_[tile].size();
+            const std::uint64_t stored = std::uint64_t{sample_.stored_cost} * symbols.size();
             const bool coded = *best + *best / least_gain < stored;
             classes_[tile] = coded ? static_cast<std::size_t>(best - sums.begin()) : stored_class;
             total += coded ? *best : stored;
@@ -164,6 +192,7 @@ class Clustering {
 
     const PlaneSample& sample_;
     Level level_;
+    Histogram whole_;
     std::vector<Bytes> tiles_;
     std::vector<std::size_t> classes_;
 };

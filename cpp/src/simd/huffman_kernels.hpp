@@ -17,7 +17,10 @@ class BitReader {
   public:
     explicit BitReader(const TileIn& tile) : at_(tile.source) { window_ = load_le<std::uint64_t>(at_) | mark; }
 
-    std::uint64_t peek() const { return window_ & ((1U << max_code_bits) - 1); }
+    template <unsigned bits>
+    std::uint64_t peek() const {
+        return window_ & ((1U << bits) - 1);
+    }
     void skip(std::uint64_t bits) { window_ >>= bits & 63; }
 
     /// Makes at least 56 bits valid. Needs 8 readable bytes at the position.
@@ -40,10 +43,10 @@ class BitReader {
     std::uint64_t window_;
 };
 
-constexpr std::size_t lookups_per_refill = 5;  // 5 * 11 bits fit 56
+constexpr std::size_t refilled_bits = 56;
 constexpr std::size_t symbols_per_lookup = 6;
 /// A round stores at most 30 symbols and the last 8-byte store reaches 8 below them.
-constexpr std::ptrdiff_t round_symbols = lookups_per_refill * symbols_per_lookup + 8;
+constexpr std::ptrdiff_t round_symbols = refilled_bits / short_code_bits * symbols_per_lookup + 8;
 
 inline bool used_up(const BitReader& reader, const TileIn& tile) {
     const std::size_t used = reader.used_since(tile.source);
@@ -52,13 +55,14 @@ inline bool used_up(const BitReader& reader, const TileIn& tile) {
 }
 
 /// The last symbols of a tile one by one, with exact stores.
-inline bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, BitReader reader, std::uint8_t* out) {
+template <unsigned bits>
+bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, BitReader reader, std::uint8_t* out) {
     const std::uint8_t* end = tile.source + tile.size;
     while (out != tile.target) {
         reader.refill();
         if (reader.at() > end) return false;
-        for (std::size_t i = 0; i < lookups_per_refill && out != tile.target; ++i) {
-            const std::uint16_t entry = table.single[reader.peek()];
+        for (std::size_t i = 0; i < refilled_bits / bits && out != tile.target; ++i) {
+            const std::uint16_t entry = table.single[reader.peek<bits>()];
             reader.skip(entry & 0xffU);
             *--out = static_cast<std::uint8_t>(entry >> 8);
         }
@@ -67,7 +71,7 @@ inline bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, Bit
     return reader.at() <= end && used_up(reader, tile);
 }
 
-template <std::size_t lanes>
+template <unsigned bits, std::size_t lanes>
 bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
     const auto readers_of = [&]<std::size_t... i>(std::index_sequence<i...>) {
         return std::array<BitReader, lanes>{BitReader(tiles[i])...};
@@ -85,9 +89,9 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
         return room;
     };
     while (have_room()) {
-        for (std::size_t i = 0; i < lookups_per_refill; ++i) {
+        for (std::size_t i = 0; i < refilled_bits / bits; ++i) {
             for (std::size_t lane = 0; lane < lanes; ++lane) {
-                const std::uint64_t entry = table.entries[readers[lane].peek()];
+                const std::uint64_t entry = table.entries[readers[lane].template peek<bits>()];
                 readers[lane].skip(entry);
                 store_le(out[lane] - 8, entry);
                 out[lane] -= entry >> 8 & 0xff;
@@ -97,15 +101,21 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
     }
     bool whole = true;
     for (std::size_t lane = 0; lane < lanes; ++lane)
-        whole &= finish_tile(table, tiles[lane], readers[lane], out[lane]);
+        whole &= finish_tile<bits>(table, tiles[lane], readers[lane], out[lane]);
+    return whole;
+}
+
+template <unsigned bits>
+bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
+    bool whole = true;
+    for (; count >= 4; count -= 4, tiles += 4) whole &= decode_tiles<bits, 4>(table, tiles);
+    for (; count >= 1; count -= 1, tiles += 1) whole &= decode_tiles<bits, 1>(table, tiles);
     return whole;
 }
 
 inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
-    bool whole = true;
-    for (; count >= 4; count -= 4, tiles += 4) whole &= decode_tiles<4>(table, tiles);
-    for (; count >= 1; count -= 1, tiles += 1) whole &= decode_tiles<1>(table, tiles);
-    return whole;
+    return table.bits == short_code_bits ? decode_batch<short_code_bits>(table, tiles, count)
+                                         : decode_batch<max_code_bits>(table, tiles, count);
 }
 
 inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
