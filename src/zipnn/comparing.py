@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""Comparing bytes exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .filereader import Read
+
+_STEP = 256 << 10
+
+
+def first_difference(one: memoryview, other: memoryview) -> int | None:
+    """Offset of the first byte in which two buffers of the same size differ, or None."""
+    for start in range(0, len(one), _STEP):
+        # A bytearray compares by memcmp; two memoryviews would element by element.
+        piece, rest = bytearray(one[start : start + _STEP]), other[start : start + _STEP]
+        if piece != rest:
+            return start + next(i for i, (a, b) in enumerate(zip(piece, rest, strict=True)) if a != b)
+    return None
+
+
+def difference_from(pieces: Iterator[tuple[int, memoryview]], read: Read) -> int | None:
+    """Offset of the first byte in which `pieces` (offset, bytes) differ from what `read` gives, or None."""
+    for offset, piece in pieces:
+        at = first_difference(piece, read(offset, len(piece)))
+        if at is not None:
+            return offset + at
+    return None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Tensor data that lie in a file as they are, behind the same methods as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from .. import _core
+from ..errors import CorruptError
+from ..filereader import Read
+
+GRANULE = 1 << 20  # a checksum covers this many bytes of a tensor, the last one what is left
+_WINDOW = 32 << 20
+
+
+class Data(Protocol):
+    """The bytes of one tensor (see `frames.FrameReader`)."""
+
+    def decode_into(self, out: memoryview, threads: int = 0) -> None: ...
+    def decode_range(self, start: int, stop: int, threads: int = 0) -> memoryview: ...
+    def windows(self, threads: int = 0) -> Iterator[memoryview]: ...
+
+
+class StoredBytes:
+    """`size` bytes from offset 0 of `read`.
+
+    Args:
+        read: where the bytes come from.
+        size: how many there are.
+        checksums: XXH3-64 of each granule; None where nobody wrote them down.
+    """
+
+    def __init__(self, read: Read, size: int, checksums: tuple[int, ...] | None = None) -> None:
+        self._read = read
+        self._size = size
+        self._checksums = checksums
+
+    def decode_into(self, out: memoryview, threads: int = 0) -> None:
+        """Copy everything into `out` (exact size). Raises `CorruptError`."""
+        done = 0
+        for piece in self.windows(threads):
+            out[done : done + len(piece)] = piece
+            done += len(piece)
+
+    def decode_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
+        """The bytes [start, stop). Whole granules are read where they can be checked."""
+        if self._checksums is None:
+            return self._read(start, stop - start)
+        first = start // GRANULE * GRANULE
+        last = min((stop + GRANULE - 1) // GRANULE * GRANULE, self._size)
+        data = self._read(first, max(last - first, 0))
+        self._check(first, data)
+        return data[start - first : stop - first]
+
+    def windows(self, threads: int = 0) -> Iterator[memoryview]:
+        """Everything in order, in pieces of bounded size."""
+        for start in range(0, self._size, _WINDOW):
+            yield self.decode_range(start, min(start + _WINDOW, self._size), threads)
+
+    def _check(self, first: int, data: memoryview) -> None:
+        assert self._checksums is not None
+        index = first // GRANULE
+        for start in range(0, len(data), GRANULE):
+            if _core.xxh3_64(data[start : start + GRANULE]) != self._checksums[index]:
+                raise CorruptError(f"stored bytes from {index * GRANULE}: checksum differs")
+            index += 1
+
+
+def checksums(data: Data, size: int) -> Iterator[int]:
+    """XXH3-64 of each granule of `size` bytes of `data`, which hold nothing that could be checked."""
+    for start in range(0, size, GRANULE):
+        yield _core.xxh3_64(data.decode_range(start, min(start + GRANULE, size)))
+
+
+def granules(size: int) -> int:
+    """How many checksums belong to `size` bytes."""
+    return (size + GRANULE - 1) // GRANULE

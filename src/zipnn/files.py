@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Compressing and restoring one file: atomic, verified, streaming.
+
+An output is written under a temporary name, synced, decoded again and compared with the input byte
+by byte; only then it gets its name, and only after that an original is removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .atomic import OutputFile
+from .comparing import difference_from
+from .containers import archive, kinds, safetensors_plan, safetensors_writer
+from .containers.kinds import Content
+from .containers.safetensors_plan import UnsuitableError
+from .conversion import Conversion, FileResult, Progress
+from .errors import CorruptError
+from .filereader import BlockReader, FileReader
+from .verification import VerifyResult, verify_file
+
+__all__ = ["FileResult", "Progress", "VerifyResult", "compress_file", "decompress_file", "verify_file"]
+
+StrPath = str | os.PathLike[str]
+
+_COMPRESSED_SUFFIX, _ARCHIVE_SUFFIX = ".znn.safetensors", ".znn"
+
+
+def compress_file(
+    source: StrPath,
+    output: StrPath | None = None,
+    *,
+    level: str = "default",
+    threads: int = 0,
+    force: bool = False,
+    in_place: bool = False,
+    delete_original: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Compress a file: a safetensors file to compressed safetensors, any other to an archive.
+
+    Without `output`, `model.safetensors` becomes `model.znn.safetensors` beside it, any other `NAME`
+    becomes `NAME.znn`. A file that is compressed already, or that would not become smaller, is left
+    as it is ("skipped"), or copied if there is an `output` ("copied").
+
+    Args:
+        source: the file.
+        output: where to write.
+        level: fast or default.
+        threads: 0 for the default number.
+        force: replace an output that exists.
+        in_place: replace the file itself; of a symbolic link, the file that it leads to.
+        delete_original: remove the file after its compressed form was compared with it.
+        dry_run: write nothing, estimate the size from a sample.
+        progress: called with (bytes of the original done, total).
+
+    Raises:
+        FormatError: a file called .safetensors is not one.
+        OutputExistsError: the output exists and `force` was not given.
+        MismatchError: what was written did not decode to the input. Nothing was kept.
+        OSError: reading or writing failed; names the path. Nothing was kept.
+    """
+    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    with FileReader(job.source) as reader:
+        kind = kinds.kind_of(reader)
+        if kind == kinds.OTHER and job.source.name.endswith(kinds.SUFFIX):
+            kinds.header_of(reader)  # its error says what is wrong with the file
+        if kind in (kinds.COMPRESSED, kinds.ARCHIVE):
+            return job.leave(reader, "already compressed")
+        target = job.target(compressed_path(job.source, kind))
+        try:
+            if dry_run:
+                return _estimate(job, reader, target, kind, level)
+            size = job.produce(
+                reader,
+                target,
+                lambda out: _write_compressed(job, reader, out, kind, level),
+                lambda written: _compare(job, kinds.open_content(written), reader),
+            )
+        except UnsuitableError as reason:
+            return job.leave(reader, str(reason))
+    job.delete_source()
+    return job.result(target, "compressed", reader.size, size)
+
+
+def decompress_file(
+    source: StrPath,
+    output: StrPath | None = None,
+    *,
+    threads: int = 0,
+    force: bool = False,
+    in_place: bool = False,
+    delete_original: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Restore the original of a compressed safetensors file or an archive, byte for byte.
+
+    Without `output`, `NAME.znn.safetensors` becomes `NAME.safetensors` and `NAME.znn` becomes `NAME`
+    beside it; for any other name, `output` or `in_place` must say where the original goes. For the
+    other arguments and errors see `compress_file`; here `delete_original` removes the compressed file.
+
+    Raises:
+        FormatError: the file is not compressed by zipnn.
+        CorruptError: it is damaged.
+        UnsupportedVersionError: a newer zipnn wrote it.
+    """
+    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    with FileReader(job.source) as reader:
+        content = kinds.open_content(reader)
+        target = job.target(original_path(job.source))
+        if dry_run:
+            return job.result(target, "would-decompress", content.original_size, reader.size)
+        job.produce(
+            reader,
+            target,
+            lambda out: _write_original(job, content, out),
+            lambda written: _compare(job, content, written),
+        )
+    job.delete_source()
+    return job.result(target, "decompressed", content.original_size, reader.size)
+
+
+def copy_file(
+    source: StrPath,
+    output: StrPath,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Copy a file with the same care. For the arguments and errors see `compress_file`."""
+    job = Conversion(Path(source), output, 0, force, False, False, dry_run, progress)
+    with FileReader(job.source) as reader:
+        return job.leave(reader, "")
+
+
+def compressed_path(source: Path, kind: str) -> Path:
+    """Where the compressed form of a file of that kind goes: beside it."""
+    name = source.name
+    if kind == kinds.SAFETENSORS and name.endswith(kinds.SUFFIX):
+        return source.with_name(name.removesuffix(kinds.SUFFIX) + _COMPRESSED_SUFFIX)
+    return source.with_name(name + _ARCHIVE_SUFFIX)
+
+
+def original_path(source: Path) -> Path | None:
+    """Where the original goes by the name of the compressed file, if that tells."""
+    stem = source.name.removesuffix(_COMPRESSED_SUFFIX)
+    if stem and stem != source.name:
+        return source.with_name(stem + kinds.SUFFIX)
+    stem = source.name.removesuffix(_ARCHIVE_SUFFIX)
+    return source.with_name(stem) if stem and stem != source.name else None
+
+
+def _write_compressed(job: Conversion, reader: FileReader, out: OutputFile, kind: str, level: str) -> None:
+    def progress(done: int) -> None:
+        job.report(done // 2, reader.size)
+
+    if kind == kinds.SAFETENSORS:
+        plan = safetensors_plan.make_plan(reader, level)
+        if not plan.worthwhile:
+            raise UnsuitableError("it would not become smaller")
+        safetensors_writer.write_compressed(
+            reader, plan, out, level=level, threads=job.threads, progress=progress
+        )
+    else:
+        archive.write_archive(reader, out, level=level, threads=job.threads, progress=progress)
+    if out.position >= reader.size:
+        raise UnsuitableError("it would not become smaller")
+
+
+def _write_original(job: Conversion, content: Content, out: OutputFile) -> None:
+    for offset, piece in content.original_pieces(job.threads):
+        out.write_at(offset, piece)
+        job.report((offset + len(piece)) // 2, content.original_size)
+    if out.position != content.original_size:
+        raise CorruptError(f"file {job.source}: decodes to {out.position} bytes, not {content.original_size}")
+
+
+def _compare(job: Conversion, content: Content, original: FileReader) -> int | None:
+    """Offset of the first byte in which what `content` decodes to differs from the original, or None."""
+    size = content.original_size
+    if size != original.size:
+        return min(size, original.size)
+
+    def pieces() -> Iterator[tuple[int, memoryview]]:
+        for offset, piece in content.original_pieces(job.threads):
+            yield offset, piece
+            job.report((size + offset + len(piece)) // 2, size)
+
+    return difference_from(pieces(), BlockReader(original.read, size))
+
+
+def _estimate(job: Conversion, reader: FileReader, target: Path, kind: str, level: str) -> FileResult:
+    if kind == kinds.SAFETENSORS:
+        size = safetensors_plan.make_plan(reader, level, sample_only=True).estimate()
+    else:
+        size = archive.estimate_archive(reader, level=level)
+    if size >= reader.size:
+        return job.result(
+            None, "would-skip", reader.size, reader.size, "estimated from a sample: not smaller"
+        )
+    return job.result(target, "would-compress", reader.size, size, "estimated from a sample")

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Proving that a compressed file is intact, or that two files hold the same, whatever their containers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .comparing import difference_from, first_difference
+from .containers import kinds
+from .containers.archive import Archive
+from .containers.safetensors import TensorFile
+from .conversion import Progress
+from .errors import MismatchError
+from .filereader import FileReader, Read
+
+StrPath = str | os.PathLike[str]
+_STEP = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What was proven.
+
+    Attributes:
+        path: the file.
+        other: the file it was compared with, or None.
+        kind: "compressed safetensors", "archive", "safetensors" or "other": what `path` is.
+        tensors: number of tensors; 0 for what is not safetensors.
+        original_size: bytes of the original that were decoded, or compared.
+        seconds: time taken.
+        notes: what is worth knowing though it is no failure: metadata that differ, or that the file
+            has no checksums.
+    """
+
+    path: Path
+    other: Path | None
+    kind: str
+    tensors: int
+    original_size: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def verify_file(
+    path: StrPath, other: StrPath | None = None, *, threads: int = 0, progress: Progress | None = None
+) -> VerifyResult:
+    """Decode a whole file against its checksums, or compare it with another.
+
+    Two safetensors files, compressed or not, are equal if they have the same tensor names and, for each,
+    the same dtype, shape and bytes; metadata may differ, which is noted. Of other files the contents
+    are compared byte for byte, compressed or not.
+
+    Args:
+        path: the file.
+        other: the one to compare it with.
+        threads: 0 for the default number.
+        progress: called with (bytes of the original done, total).
+
+    Raises:
+        CorruptError: a file is damaged.
+        MismatchError: they differ; names the first tensor, or byte, that does.
+        FormatError: `path` alone is given and is neither compressed nor safetensors.
+    """
+    started = time.monotonic()
+    report = progress or (lambda done, total: None)
+    with FileReader(path) as reader:
+        kind = kinds.kind_of(reader)
+        if other is None:
+            tensors, size, notes = _decode(reader, kind, threads, report)
+        else:
+            with FileReader(other) as other_reader:
+                tensors, size, notes = _compare(reader, kind, other_reader, threads, report)
+    seconds = time.monotonic() - started
+    return VerifyResult(
+        Path(path), None if other is None else Path(other), kind, tensors, size, seconds, notes
+    )
+
+
+_Outcome = tuple[int, int, tuple[str, ...]]
+
+
+def _decode(reader: FileReader, kind: str, threads: int, report: Progress) -> _Outcome:
+    if kind == kinds.SAFETENSORS:
+        header = kinds.header_of(reader)
+        return len(header.tensors), reader.size, ("not compressed: only the header could be checked",)
+    content = kinds.open_content(reader)
+    for offset, piece in content.original_pieces(threads):
+        report(offset + len(piece), content.original_size)
+    return len(content.tensors) if isinstance(content, TensorFile) else 0, content.original_size, ()
+
+
+def _compare(one: FileReader, kind: str, two: FileReader, threads: int, report: Progress) -> _Outcome:
+    tensor_kinds = (kinds.SAFETENSORS, kinds.COMPRESSED)
+    other_kind = kinds.kind_of(two)
+    if kind in tensor_kinds and other_kind in tensor_kinds:
+        return _compare_tensors(TensorFile(one), TensorFile(two), threads, report)
+    return 0, _compare_bytes(one, kind, two, other_kind, threads, report), ()
+
+
+def _compare_bytes(
+    one: FileReader, kind: str, two: FileReader, other_kind: str, threads: int, report: Progress
+) -> int:
+    """Compare the original contents; at most one of them is compressed safetensors. Returns their size."""
+    if other_kind == kinds.COMPRESSED:  # it gives its content in order only, the other has to follow
+        one, kind, two, other_kind = two, other_kind, one, kind
+    size, pieces = _pieces(one, kind, threads)
+    other_size, read = _reading(two, other_kind, threads)
+    if size != other_size:
+        raise MismatchError(f"{one.path} holds {size} bytes, {two.path} {other_size}")
+
+    def reported() -> Iterator[tuple[int, memoryview]]:
+        for offset, piece in pieces:
+            yield offset, piece
+            report(offset + len(piece), size)
+
+    difference = difference_from(reported(), read)
+    if difference is not None:
+        raise MismatchError(f"{one.path} and {two.path} differ at byte {difference}")
+    return size
+
+
+def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[tuple[int, memoryview]]]:
+    if kind in (kinds.COMPRESSED, kinds.ARCHIVE):
+        content = kinds.open_content(reader)
+        return content.original_size, content.original_pieces(threads)
+    steps = range(0, reader.size, _STEP)
+    return reader.size, ((at, reader.read(at, min(_STEP, reader.size - at))) for at in steps)
+
+
+def _reading(reader: FileReader, kind: str, threads: int) -> tuple[int, Read]:
+    if kind != kinds.ARCHIVE:
+        return reader.size, reader.read
+    archive = Archive(reader)
+    return archive.original_size, lambda offset, size: archive.read_range(offset, offset + size, threads)
+
+
+def _compare_tensors(one: TensorFile, two: TensorFile, threads: int, report: Progress) -> _Outcome:
+    places = f"{one.path} and {two.path}"
+    only = one.tensors.keys() ^ two.tensors.keys()
+    if only:
+        name = min(only)
+        raise MismatchError(f"tensor {name!r} is in {(one if name in one.tensors else two).path} only")
+    total = sum(info.size for info in one.tensors.values())
+    done = 0
+    for name in one.in_data_order():
+        info, other = one.tensors[name], two.tensors[name]
+        if (info.dtype, info.shape, info.size) != (other.dtype, other.shape, other.size):
+            raise MismatchError(
+                f"tensor {name!r}: {info.dtype} {list(info.shape)} in {one.path}, "
+                f"{other.dtype} {list(other.shape)} in {two.path}"
+            )
+        at = 0
+        for piece in one.windows(name, threads):
+            difference = first_difference(piece, two.read_range(name, at, at + len(piece), threads))
+            if difference is not None:
+                raise MismatchError(f"tensor {name!r}: {places} differ at byte {at + difference} of its data")
+            at += len(piece)
+            report(done + at, total)
+        done += at
+    return len(one.tensors), total, _metadata_notes(one.metadata or {}, two.metadata or {})
+
+
+def _metadata_notes(one: dict[str, str], two: dict[str, str]) -> tuple[str, ...]:
+    names = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    return tuple(f"metadata differ: {name!r}" for name in names)
