@@ -28,7 +28,7 @@ class FileResult:
         source: the input.
         output: where the result is; None if nothing was written.
         action: compressed, decompressed, copied, skipped, failed, verified, would-compress,
-            would-decompress or would-skip.
+            would-decompress, would-copy or would-skip.
         original_size: bytes of the original.
         compressed_size: bytes of the compressed form (estimated for would-compress); of the original
             where there is none.

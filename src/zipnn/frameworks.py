@@ -51,7 +51,7 @@ class NumpyFramework:
 
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], memoryview]:
         flat = _aligned_bytes(math.prod(shape) * (itemtype := _numpy_dtype(dtype)).itemsize)
-        return flat.view(itemtype).reshape(shape), memoryview(flat)
+        return flat.view(itemtype).reshape(shape), flat.data
 
     def own(self, part: npt.NDArray[Any]) -> npt.NDArray[Any]:
         copy = _aligned_bytes(part.nbytes).view(part.dtype).reshape(part.shape)
@@ -84,7 +84,7 @@ class TorchFramework:
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
         kind = self._dtype(dtype)
         flat = self._torch.empty(math.prod(shape) * kind.itemsize, dtype=self._torch.uint8)
-        return flat.view(kind).reshape(shape), memoryview(flat.numpy())
+        return flat.view(kind).reshape(shape), flat.numpy().data
 
     def own(self, part: Any) -> Any:
         return part.clone(memory_format=self._torch.contiguous_format)
@@ -142,7 +142,7 @@ def _numpy_dtype(name: str) -> np.dtype[Any]:
     except TypeError:
         pass
     try:
-        return np.dtype(getattr(importlib.import_module("ml_dtypes"), attribute))
+        kind: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), attribute))
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f'NumPy has no dtype for {name} by itself: pip install ml_dtypes, or use framework="pt"'
@@ -151,3 +151,4 @@ def _numpy_dtype(name: str) -> np.dtype[Any]:
         raise MissingDependencyError(
             f"dtype {name} needs a newer ml_dtypes: pip install --upgrade ml_dtypes"
         ) from error
+    return kind

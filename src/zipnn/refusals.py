@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import Any
 
 from .errors import ZipnnError
 
@@ -17,11 +18,12 @@ from .errors import ZipnnError
 def refusal(builtin: type[Exception], message: str) -> ZipnnError:
     """An exception that is a `ZipnnError`, a `builtin` and, where there is one, a `SafetensorError`."""
     foreign = getattr(sys.modules.get("safetensors"), "SafetensorError", None)
-    return _joint_class(builtin, foreign)(message)
+    kind: Any = builtin
+    return _joint_class(kind, foreign)(message)
 
 
 @functools.cache
-def _joint_class(builtin: type[Exception], foreign: type[Exception] | None) -> type[ZipnnError]:
+def _joint_class(builtin: Any, foreign: Any) -> type[ZipnnError]:
     bases = (ZipnnError, builtin) if foreign is None else (ZipnnError, foreign, builtin)
     members = {
         "__module__": __name__,

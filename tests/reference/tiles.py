@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .cursor import Cursor, need
 
-LONGEST_CODE = 11
+LONGEST_CODE = 12
+RUN = 15
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,7 @@ def read_table(cursor: Cursor) -> Table:
 def _read_huffman(cursor: Cursor) -> Huffman:
     first, last = cursor.uint(1), cursor.uint(1)
     need(first < last, "wrong range of symbols")
-    lengths = cursor.nibbles(last - first + 1)
-    need(max(lengths) <= LONGEST_CODE, "code too long")
+    lengths = _read_lengths(cursor, last - first + 1)
     need(sum(2.0**-length for length in lengths if length) == 1, "Huffman code is not complete")
     ordered = sorted((length, first + i) for i, length in enumerate(lengths) if length)
     symbols: dict[tuple[int, int], int] = {}
@@ -107,3 +107,25 @@ def _read_huffman(cursor: Cursor) -> Huffman:
         symbols[length, code] = symbol
         code, previous = code + 1, length
     return Huffman(symbols)
+
+
+def _read_lengths(cursor: Cursor, count: int) -> list[int]:
+    nibbles: list[int] = []
+
+    def nibble() -> int:
+        if not nibbles:
+            byte = cursor.uint(1)
+            nibbles.extend((byte & 15, byte >> 4))
+        return nibbles.pop(0)
+
+    lengths: list[int] = []
+    while len(lengths) < count:
+        value = nibble()
+        if value == RUN:
+            lengths += [0] * (nibble() + 16 * nibble() + 1)
+        else:
+            need(value <= LONGEST_CODE, "code too long")
+            lengths.append(value)
+    need(len(lengths) == count, "run of absent symbols too long")
+    need(not any(nibbles), "unused nibble is set")
+    return lengths

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fields/layout.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <type_traits>
@@ -86,14 +87,23 @@ struct Float64 {
     static Element inverse(Element z, Element base) { return std::rotr(std::rotr(z, 3) + (base << 53), 1); }
 };
 
+// Elements go through small blocks of their own type, so that the compiler sees that nothing overlaps
+// and vectorises each step.
+
+constexpr std::size_t block_elements = 256;
+
 template <typename Field>
 void split_as(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
     using T = typename Field::Element;
     constexpr std::size_t width = sizeof(T);
-    for (std::size_t i = 0; i < n; ++i) {
-        const T z = Field::forward(load_le<T>(elements + i * width), static_cast<T>(base));
+    std::array<T, block_elements> block;
+    for (std::size_t first = 0; first < n; first += block_elements) {
+        const std::size_t count = std::min(block_elements, n - first);
+        for (std::size_t i = 0; i < count; ++i)
+            block[i] = Field::forward(load_le<T>(elements + (first + i) * width), static_cast<T>(base));
         for (std::size_t p = 0; p < width; ++p)
-            planes[p][i] = static_cast<std::uint8_t>(z >> (8 * (width - 1 - p)));
+            for (std::size_t i = 0; i < count; ++i)
+                planes[p][first + i] = static_cast<std::uint8_t>(block[i] >> (8 * (width - 1 - p)));
     }
 }
 
@@ -101,11 +111,17 @@ template <typename Field>
 void merge_as(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
     using T = typename Field::Element;
     constexpr std::size_t width = sizeof(T);
-    for (std::size_t i = 0; i < n; ++i) {
-        T z = 0;
-        for (std::size_t p = 0; p < width; ++p)
-            z = static_cast<T>(z | static_cast<T>(planes[p][i]) << (8 * (width - 1 - p)));
-        store_le(elements + i * width, Field::inverse(z, static_cast<T>(base)));
+    std::array<T, block_elements> block;
+    for (std::size_t first = 0; first < n; first += block_elements) {
+        const std::size_t count = std::min(block_elements, n - first);
+        for (std::size_t i = 0; i < count; ++i)
+            block[i] = static_cast<T>(static_cast<T>(planes[0][first + i]) << (8 * (width - 1)));
+        for (std::size_t p = 1; p < width; ++p)
+            for (std::size_t i = 0; i < count; ++i)
+                block[i] = static_cast<T>(block[i] |
+                                          static_cast<T>(planes[p][first + i]) << (8 * (width - 1 - p)));
+        for (std::size_t i = 0; i < count; ++i)
+            store_le(elements + (first + i) * width, Field::inverse(block[i], static_cast<T>(base)));
     }
 }
 
@@ -145,24 +161,31 @@ void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, s
 }
 
 void pack7(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed) {
-    for (; n >= 128; n -= 128, plane += 128, packed += 112)
+    std::array<std::uint8_t, 128> block;
+    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
+        std::copy_n(plane, 128, block.begin());
         for (std::size_t g = 0; g < 7; ++g)
             for (std::size_t j = 0; j < 16; ++j)
-                packed[16 * g + j] =
-                    static_cast<std::uint8_t>(plane[16 * g + j] | (plane[112 + j] >> (g + 1) & 1));
+                block[16 * g + j] =
+                    static_cast<std::uint8_t>(block[16 * g + j] | (block[112 + j] >> (g + 1) & 1));
+        std::copy_n(block.begin(), 112, packed);
+    }
     for (std::size_t i = 0; i < n; ++i) packed[i] = plane[i];
 }
 
 void unpack7(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane) {
+    std::array<std::uint8_t, 128> block;
     for (; n >= 128; n -= 128, plane += 128, packed += 112) {
-        for (std::size_t j = 0; j < 16; ++j) plane[112 + j] = 0;
+        std::copy_n(packed, 112, block.begin());
+        std::fill_n(block.begin() + 112, 16, std::uint8_t{0});
         for (std::size_t g = 0; g < 7; ++g) {
             for (std::size_t j = 0; j < 16; ++j) {
-                const std::uint8_t byte = packed[16 * g + j];
-                plane[16 * g + j] = byte & 0xfe;
-                plane[112 + j] = static_cast<std::uint8_t>(plane[112 + j] | (byte & 1) << (g + 1));
+                const std::uint8_t byte = block[16 * g + j];
+                block[112 + j] = static_cast<std::uint8_t>(block[112 + j] | (byte & 1) << (g + 1));
+                block[16 * g + j] = byte & 0xfe;
             }
         }
+        std::copy_n(block.begin(), 128, plane);
     }
     for (std::size_t i = 0; i < n; ++i) plane[i] = packed[i];
 }

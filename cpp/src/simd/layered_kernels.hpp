@@ -11,16 +11,31 @@
 /// Layered kernels in portable C++.
 namespace zipnn::scalar {
 
-/// Place of element i of a run of 2-bit codes that is `n` long: byte and shift.
-struct Code2Place {
-    std::size_t byte;
-    unsigned shift;
-};
+constexpr std::size_t block = 128;
+using Codes = std::array<std::uint8_t, block>;
 
-constexpr Code2Place code2_place(std::size_t i, std::size_t n) {
-    const std::size_t block = i / 128, within = i % 128;
-    if (block < n / 128) return {block * 32 + within % 32, static_cast<unsigned>(within / 32 * 2)};
-    return {n / 128 * 32 + within / 4, static_cast<unsigned>(within % 4 * 2)};
+/// The 2-bit codes of the next `n` <= 128 elements, one a byte.
+inline void unpack2(const std::uint8_t* packed, std::size_t n, Codes& codes) {
+    if (n == block) {
+        for (std::size_t i = 0; i < 4; ++i)
+            for (std::size_t j = 0; j < 32; ++j) codes[32 * i + j] = packed[j] >> (2 * i) & 3;
+    } else {
+        for (std::size_t i = 0; i < n; ++i) codes[i] = packed[i / 4] >> (i % 4 * 2) & 3;
+    }
+}
+
+/// The inverse of unpack2. Returns behind what it wrote.
+inline std::uint8_t* pack2(const Codes& codes, std::size_t n, std::uint8_t* packed) {
+    std::fill_n(packed, codes2_size(n), std::uint8_t{0});
+    if (n == block) {
+        for (std::size_t i = 0; i < 4; ++i)
+            for (std::size_t j = 0; j < 32; ++j)
+                packed[j] = static_cast<std::uint8_t>(packed[j] | codes[32 * i + j] << (2 * i));
+    } else {
+        for (std::size_t i = 0; i < n; ++i)
+            packed[i / 4] = static_cast<std::uint8_t>(packed[i / 4] | codes[i] << (i % 4 * 2));
+    }
+    return packed + codes2_size(n);
 }
 
 /// The number of 3s among the 2-bit codes.
@@ -36,13 +51,18 @@ inline std::size_t count_threes(const std::uint8_t* codes, std::size_t size) {
 }
 
 /// Symbols of one level: `escaped` holds those of the elements with code 3, in order.
-inline void decode_level(const std::uint8_t* codes, std::size_t n, const std::uint8_t* symbols,
+inline void decode_level(const std::uint8_t* packed, std::size_t n, const std::uint8_t* symbols,
                          const std::uint8_t* escaped, std::uint8_t* out) {
-    for (std::size_t i = 0; i < n; ++i) {
-        const Code2Place place = code2_place(i, n);
-        const unsigned code = codes[place.byte] >> place.shift & 3U;
-        out[i] = code < 3 ? symbols[code] : *escaped;
-        escaped += code == 3;
+    std::array<std::uint8_t, 4> by_code = {symbols[0], symbols[1], symbols[2], 0};
+    Codes codes;
+    for (std::size_t first = 0; first < n; first += block) {
+        const std::size_t count = std::min(block, n - first);
+        unpack2(packed + first / 4, count, codes);
+        for (std::size_t i = 0; i < count; ++i) {
+            by_code[3] = *escaped;
+            out[first + i] = by_code[codes[i]];
+            escaped += codes[i] == 3;
+        }
     }
 }
 
@@ -74,16 +94,18 @@ inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
 }
 
 /// Codes of one level; ranks of 3 and more go on, less 3, to `escaped`. Returns how many.
-inline std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::uint8_t* codes,
+inline std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::uint8_t* packed,
                                 std::uint8_t* escaped) {
-    std::fill_n(codes, codes2_size(n), std::uint8_t{0});
+    Codes codes;
     std::size_t count = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const Code2Place place = code2_place(i, n);
-        const auto code = std::min<unsigned>(ranks[i], 3U);
-        codes[place.byte] = static_cast<std::uint8_t>(codes[place.byte] | code << place.shift);
-        escaped[count] = static_cast<std::uint8_t>(ranks[i] - 3U);
-        count += code == 3;
+    for (std::size_t first = 0; first < n; first += block) {
+        const std::size_t size = std::min(block, n - first);
+        for (std::size_t i = 0; i < size; ++i) codes[i] = std::min<std::uint8_t>(ranks[first + i], 3);
+        packed = pack2(codes, size, packed);
+        for (std::size_t i = 0; i < size; ++i) {
+            escaped[count] = static_cast<std::uint8_t>(ranks[first + i] - 3U);
+            count += codes[i] == 3;
+        }
     }
     return count;
 }

@@ -27,7 +27,7 @@ def kind_of(reader: FileReader) -> str:
     Raises:
         CorruptError: a safetensors file whose header or data are cut off.
     """
-    head = bytes(reader.read(0, min(reader.size, 16)))
+    head = _head(reader)
     if head.startswith(archive.MAGIC):
         return ARCHIVE
     if not safetensors_header.looks_like(head, reader.size):
@@ -56,14 +56,19 @@ def open_content(reader: FileReader) -> Content:
         FormatError: the file is not compressed by zipnn.
         CorruptError, UnsupportedVersionError: it is damaged, or newer than this zipnn.
     """
-    kind = kind_of(reader)
-    if kind == COMPRESSED:
-        return TensorFile(reader)
-    if kind == ARCHIVE:
+    head = _head(reader)
+    if head.startswith(archive.MAGIC):
         return Archive(reader)
-    if kind == OTHER and reader.path.name.endswith(SUFFIX):
-        header_of(reader)  # its error says what is wrong with the file
+    # A file of the name is taken by its word, so that the error says what is wrong with it.
+    if safetensors_header.looks_like(head, reader.size) or reader.path.name.endswith(SUFFIX):
+        file = TensorFile(reader)
+        if file.compressed:
+            return file
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
+
+
+def _head(reader: FileReader) -> bytes:
+    return bytes(reader.read(0, min(reader.size, 16)))
 
 
 def header_of(reader: FileReader) -> Header:

@@ -172,7 +172,7 @@ def _check_tensor(name: str, entry: Any, data_start: int, room: int) -> TensorIn
         raise FormatError(
             f"tensor {name!r}: dtype, shape or data_offsets missing or not as they should be"
         ) from None
-    if not (_is_text(name) and _is_text(dtype) and isinstance(shape, list)):
+    if not (_is_text(name) and isinstance(shape, list) and _is_text(dtype)):
         raise FormatError(f"tensor {name!r}: dtype, shape or data_offsets of the wrong type")
     for number in (*shape, begin, end):
         if type(number) is not int or not 0 <= number < 1 << 64:

@@ -13,8 +13,8 @@ from .. import _core, dtypes
 from ..containers import kinds
 from ..containers.archive import open_archive
 from ..containers.safetensors import open_tensors
-from ..errors import FormatError, error_place
-from ..filereader import FileReader
+from ..errors import error_place
+from ..filereader import FileReader, Read
 from ..frames import FrameReader
 
 _FORMAT_VERSION = 1  # the only one that opens
@@ -134,8 +134,7 @@ def _inspect_archive(path: str | os.PathLike[str], bound: bool, threads: int) ->
         segments = []
         for segment in archive.segments:
             with error_place(f"segment at {segment.offset}"):
-                start = segment.at
-                frame = FrameReader(lambda at, size, start=start: reader.read(start + at, size), segment.length)
+                frame = FrameReader(_section(reader, segment.at), segment.length)
                 head = frame.head
                 segments.append(
                     TensorReport(
@@ -149,8 +148,18 @@ def _inspect_archive(path: str | os.PathLike[str], bound: bool, threads: int) ->
                     )
                 )
         return FileReport(
-            reader.path, kinds.ARCHIVE, _FORMAT_VERSION, archive.size, reader.size, None, tuple(segments)
+            reader.path,
+            kinds.ARCHIVE,
+            _FORMAT_VERSION,
+            archive.original_size,
+            reader.size,
+            None,
+            tuple(segments),
         )
+
+
+def _section(reader: FileReader, start: int) -> Read:
+    return lambda offset, size: reader.read(start + offset, size)
 
 
 def _bound(windows: Iterable[memoryview], dtype: str) -> int:
