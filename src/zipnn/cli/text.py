@@ -33,7 +33,9 @@ def percent(part: int, whole: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time: `0.42 s`, `12.3 s`, `3 min 05 s`."""
+    """A time: `42 ms`, `1.42 s`, `12.3 s`, `3 min 05 s`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.995:
         return f"{seconds:.2f} s"
     if seconds < 99.95:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""`zipnn compress`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..containers import kinds
+from ..filereader import FileReader
+from ..files import compress_file, compressed_path
+from ..trees import compress_tree
+from .conversion import convert
+from .errors import Exit
+from .options import add_command, add_writing
+from .output import Console
+
+_DETAILS = """\
+A file model.safetensors becomes model.znn.safetensors beside it, any other file NAME
+becomes NAME.znn. In a folder weights keep their names and every other file is carried
+along; a folder needs -o or --in-place. Files that are compressed already, or would not
+become smaller, are skipped.
+
+Each output is decoded and compared with its original before it gets its name."""
+
+_EXAMPLES = """\
+  zipnn compress model.safetensors
+  zipnn compress my-model -o my-model-small
+  zipnn compress my-model --in-place
+  zipnn compress my-model --dry-run --json"""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "compress",
+        run,
+        summary="make model files and folders smaller, without loss",
+        details=_DETAILS,
+        examples=_EXAMPLES,
+    )
+    add_writing(parser, "files and folders to compress", "each original")
+    parser.add_argument(
+        "--level",
+        choices=("fast", "default"),
+        default="default",
+        help="fast is quicker to write and to load, default smaller",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing; estimate the sizes from a sample of each file"
+    )
+
+
+def run(args: argparse.Namespace, console: Console) -> Exit:
+    """Do it."""
+    return convert(
+        args,
+        console,
+        verb="compressing",
+        file=compress_file,
+        tree=compress_tree,
+        default_output=default_output,
+        level=args.level,
+    )
+
+
+def default_output(path: Path) -> Path:
+    """Where `compress_file` writes if it is not told; a compressed file stays what it is."""
+    with FileReader(path) as reader:
+        kind = kinds.kind_of(reader)
+    return path if kind in (kinds.COMPRESSED, kinds.ARCHIVE) else compressed_path(path, kind)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""What `compress` and `decompress` share: where outputs go, and the account of what was done."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import ZipnnError
+from ..files import FileResult
+from . import text
+from .errors import Exit, UsageError
+from .jobs import Outcome, as_json
+from .output import Console
+
+_CONVERTED = ("compressed", "decompressed", "would-compress", "would-decompress")
+_DETAILS = 20  # so many results are told one by one; of more, those that say nothing new are only counted
+
+
+def convert(
+    args: argparse.Namespace,
+    console: Console,
+    *,
+    verb: str,
+    file: Callable[..., FileResult],
+    tree: Callable[..., list[FileResult]],
+    default_output: Callable[[Path], Path | None],
+    **options: Any,
+) -> Exit:
+    """Run the library's function for files or for folders on each path, and give an account.
+
+    Args:
+        args: the command line; see `options.add_writing`.
+        console: where results and errors go.
+        verb: for the progress line.
+        file: `compress_file` or `decompress_file`.
+        tree: `compress_tree` or `decompress_tree`.
+        default_output: where `file` writes if it is not told.
+        options: more keyword arguments of the two.
+    """
+    outputs = _outputs(args, default_output)
+    outcome = Outcome(args.command, console)
+    results: list[FileResult] = []
+    begun = time.monotonic()
+    for path, output in zip(args.paths, outputs, strict=True):
+        folder = path.is_dir()
+        done: list[FileResult] = []
+        with outcome.attempt(path, verb) as progress:
+            answer = (tree if folder else file)(
+                path,
+                output,
+                threads=args.threads,
+                force=args.force,
+                in_place=args.in_place or (folder and args.dry_run and output is None),
+                delete_original=args.delete_original,
+                dry_run=args.dry_run,
+                progress=progress,
+                **options,
+            )
+            done = answer if isinstance(answer, list) else [answer]
+        _tell(done, console, outcome)
+        results += done
+    seconds = time.monotonic() - begun
+    total = _total(results, seconds)
+    if len(results) > 1:
+        console.result(_summary(results, total))
+    if args.dry_run and results:
+        console.note("dry run: nothing was written, sizes are estimated from samples")
+    return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
+
+
+def _outputs(args: argparse.Namespace, default_output: Callable[[Path], Path | None]) -> list[Path | None]:
+    """The output for each path, None where the library chooses. Raises `UsageError`."""
+    if args.in_place and args.delete_original:
+        raise UsageError("--in-place replaces the originals: --delete-original does not go with it")
+    into_folder = args.output is not None and (len(args.paths) > 1 or args.output.is_dir())
+    outputs: list[Path | None] = []
+    targets: Counter[Path] = Counter()
+    for path in args.paths:
+        output: Path | None = args.output
+        if path.is_dir():
+            if output is None and not args.in_place and not args.dry_run:
+                raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
+            if output is not None and len(args.paths) > 1:
+                output = output / path.resolve().name
+        elif into_folder:
+            default = _default_or_none(path, default_output)
+            output = args.output / (default or path).name
+        outputs.append(output)
+        if not args.in_place:
+            targets.update(filter(None, [output or _default_or_none(path, default_output)]))
+    for target, count in targets.items():
+        if count > 1:
+            raise UsageError(f"{count} of the paths would be written to {target}", "give each its own -o")
+    if len(args.paths) > 1 and args.output is not None and not args.dry_run:
+        args.output.mkdir(parents=True, exist_ok=True)
+    return outputs
+
+
+def _default_or_none(path: Path, default_output: Callable[[Path], Path | None]) -> Path | None:
+    """None for what cannot be read too: it will fail when its turn comes."""
+    try:
+        return None if path.is_dir() else default_output(path)
+    except (OSError, ZipnnError):
+        return None
+
+
+def _tell(results: list[FileResult], console: Console, outcome: Outcome) -> None:
+    for result in results:
+        if result.action == "failed":
+            outcome.fail(result.source, ZipnnError(result.reason))
+        elif len(results) <= _DETAILS or result.action in _CONVERTED:
+            console.result(_line(result))
+
+
+def _line(result: FileResult) -> str:
+    """`model.safetensors -> model.znn.safetensors: 90.9 MB -> 74.2 MB, saved 16.7 MB (18.4 %), ...`."""
+    names = text.name(result.source)
+    if result.output is not None and result.output.resolve() != result.source.resolve():
+        names += f" -> {text.name(result.output)}"
+    if result.action not in _CONVERTED:
+        return f"{names}: {result.action.replace('-', ' ')}" + (f", {result.reason}" if result.reason else "")
+    before, after = _before_after(result)
+    sizes = f"{text.size(before)} -> {text.size(after)}{_saved(before, after)}"
+    if result.action.startswith("would"):
+        return f"{names}: {result.action.replace('-', ' ')}, {sizes}"
+    speed = text.speed(result.original_size, result.seconds)
+    return f"{names}: {sizes}, {text.duration(result.seconds)}, {speed}"
+
+
+def _summary(results: list[FileResult], total: dict[str, Any]) -> str:
+    counts = Counter(result.action.replace("-", " ") for result in results)
+    files = ", ".join(f"{count} {action}" for action, count in counts.items())
+    before, after = total["size_before"], total["size_after"]
+    sizes = f"{text.size(before)} -> {text.size(after)}{_saved(before, after)}"
+    speed = text.speed(total["original_size"], total["seconds"])
+    return f"total: {files}: {sizes}, {text.duration(total['seconds'])}, {speed}"
+
+
+def _saved(before: int, after: int) -> str:
+    return (
+        f", saved {text.size(before - after)} ({text.percent(before - after, before)})"
+        if after < before
+        else ""
+    )
+
+
+def _before_after(result: FileResult) -> tuple[int, int]:
+    if result.action in ("decompressed", "would-decompress"):
+        return result.compressed_size, result.original_size
+    return result.original_size, result.compressed_size
+
+
+def _total(results: list[FileResult], seconds: float) -> dict[str, Any]:
+    good = [result for result in results if result.action != "failed"]
+    pairs = [_before_after(result) for result in good]
+    return {
+        "files": len(good),
+        "original_size": sum(result.original_size for result in good),
+        "compressed_size": sum(result.compressed_size for result in good),
+        "size_before": sum(before for before, _ in pairs),
+        "size_after": sum(after for _, after in pairs),
+        "seconds": seconds,
+    }

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""`zipnn decompress`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..files import decompress_file, original_path
+from ..trees import decompress_tree
+from .conversion import convert
+from .errors import Exit
+from .options import add_command, add_writing
+from .output import Console
+
+_DETAILS = """\
+The original comes back byte for byte. A file NAME.znn.safetensors becomes
+NAME.safetensors beside it and NAME.znn becomes NAME; for another name, or a folder,
+-o or --in-place must say where the result goes.
+
+Each output is compared with what the compressed file decodes to before it gets its name."""
+
+_EXAMPLES = """\
+  zipnn decompress model.znn.safetensors
+  zipnn decompress model.znn.safetensors -o restored.safetensors
+  zipnn decompress my-model --in-place"""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "decompress",
+        run,
+        summary="restore the originals of compressed files and folders",
+        details=_DETAILS,
+        examples=_EXAMPLES,
+    )
+    add_writing(parser, "files and folders to decompress", "each compressed file")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be written")
+
+
+def run(args: argparse.Namespace, console: Console) -> Exit:
+    """Do it."""
+    return convert(
+        args,
+        console,
+        verb="decompressing",
+        file=decompress_file,
+        tree=decompress_tree,
+        default_output=original_path,
+    )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""`zipnn verify`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ..conversion import FileResult
+from ..errors import ZipnnError
+from ..trees import verify_tree
+from ..verification import verify_file
+from . import text
+from .errors import Exit, UsageError
+from .jobs import Outcome, as_json
+from .options import add_command, add_threads
+from .output import Console, ProgressLine
+
+_DETAILS = """\
+One path: decodes everything in it against the checksums. Two paths: proves that both
+hold the same, whatever their containers: of safetensors files every tensor's name, dtype,
+shape and bytes (metadata may differ, which is said), of other files every byte; of
+folders file by file. Nothing is written."""
+
+_EXAMPLES = """\
+  zipnn verify model.znn.safetensors
+  zipnn verify model.znn.safetensors model.safetensors
+  zipnn verify small-model my-model
+  zipnn verify --each *.znn.safetensors"""
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "verify",
+        run,
+        summary="check compressed files, or prove that two files hold the same",
+        details=_DETAILS,
+        examples=_EXAMPLES,
+    )
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="one file or folder, or two to compare"
+    )
+    parser.add_argument(
+        "--each", action="store_true", help="check each path by itself, however many there are"
+    )
+    add_threads(parser)
+
+
+def run(args: argparse.Namespace, console: Console) -> Exit:
+    """Do it."""
+    pairs = _pairs(args)
+    outcome = Outcome(args.command, console)
+    results: list[dict[str, Any]] = []
+    for path, other in pairs:
+        with outcome.attempt(path, "verifying" if other is None else "comparing") as progress:
+            if path.is_dir():
+                results += _verify_folder(path, other, args.threads, progress, console, outcome)
+            else:
+                results.append(_verify_file(path, other, args.threads, progress, console))
+    return outcome.finish(results)
+
+
+def _pairs(args: argparse.Namespace) -> list[tuple[Path, Path | None]]:
+    """The paths, each with what it is to be compared with. Raises `UsageError`."""
+    paths = args.paths
+    if args.each or len(paths) == 1:
+        return [(path, None) for path in paths]
+    if len(paths) > 2:
+        raise UsageError(f"two paths are compared, {len(paths)} were given", "--each checks each by itself")
+    one, two = paths
+    if one.exists() and two.exists() and one.is_dir() != two.is_dir():
+        raise UsageError("a folder cannot be compared with a file")
+    return [(one, two)]
+
+
+def _verify_file(
+    path: Path, other: Path | None, threads: int, progress: ProgressLine, console: Console
+) -> dict[str, Any]:
+    result = verify_file(path, other, threads=threads, progress=progress)
+    names = text.name(path) if other is None else f"{text.name(path)} and {text.name(other)}"
+    words = [f"{names}: {'intact' if other is None else 'equal'}"]
+    if result.tensors:
+        words.append(f"{result.tensors} tensors")
+    words += [text.size(result.original_size), text.duration(result.seconds)]
+    console.result(", ".join([*words, text.speed(result.original_size, result.seconds)]))
+    for note in result.notes:
+        console.result(f"  note: {text.name(note)}")
+    return {"action": "verified", **as_json(result)}
+
+
+def _verify_folder(
+    path: Path,
+    other: Path | None,
+    threads: int,
+    progress: ProgressLine,
+    console: Console,
+    outcome: Outcome,
+) -> list[dict[str, Any]]:
+    begun = time.monotonic()
+    results = verify_tree(path, other, threads=threads, progress=progress)
+    seconds = time.monotonic() - begun
+    good = [result for result in results if result.action == "verified"]
+    skipped = sum(result.action == "skipped" for result in results)
+    for result in results:
+        if result.action == "failed":
+            outcome.fail(result.source, ZipnnError(result.reason))
+    size = sum(result.original_size for result in good)
+    what = "intact" if other is None else f"equal to those of {text.name(other)}"
+    words = [f"{text.name(path)}: {len(good)} of {len(results) - skipped} files {what}"]
+    if skipped:
+        words.append(f"{skipped} that are not compressed were skipped")
+    console.result(", ".join([*words, text.size(size), text.duration(seconds), text.speed(size, seconds)]))
+    return [_as_record(result, path, other) for result in good]
+
+
+def _as_record(result: FileResult, folder: Path, other: Path | None) -> dict[str, Any]:
+    counterpart = None if other is None else str(other / result.source.relative_to(folder))
+    return {
+        "action": result.action,
+        "path": str(result.source),
+        "other": counterpart,
+        "original_size": result.original_size,
+        "seconds": result.seconds,
+        "notes": [result.reason] if result.reason else [],
+    }
