@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "bytes.hpp"
+#include "check.hpp"
+#include "fields/layout.hpp"
+#include "zipnn/frame.hpp"
+#include "zipnn/limits.hpp"
+
+using namespace zipnn;
+
+namespace {
+
+constexpr Family families[] = {Family::stored,   Family::bytes,   Family::int16,    Family::int32,
+                               Family::int64,    Family::uint16,  Family::uint32,   Family::uint64,
+                               Family::float16,  Family::bfloat16, Family::float32, Family::float64};
+
+std::vector<std::uint8_t> bytes_of(const Frame& frame) {
+    std::vector<std::uint8_t> bytes = frame.head;
+    for (const auto& payload : frame.payloads) append(bytes, payload);
+    bytes.resize(frame.size);
+    return bytes;
+}
+
+std::vector<std::uint8_t> decode(Bytes frame, unsigned threads = 1) {
+    const Head head = parse_head(frame, frame.size());
+    if (head.frame_size != frame.size()) throw CorruptError("stray bytes");
+    std::vector<std::uint8_t> out(head.data_size);
+    check_padding(head, frame.subspan(head.offsets.back()));
+    decode_chunks(head, frame.subspan(head.head_size, head.offsets.back() - head.head_size), 0, head.chunk_count(),
+                  out, threads);
+    return out;
+}
+
+enum Content { weights, noise, constant, few, widened, mixed, content_count };
+
+/// Bell-shaped floats of 1 to 8 bytes, and what else tensors hold.
+std::vector<std::uint8_t> content(Content kind, std::size_t size, std::size_t width, check::Random& random) {
+    std::vector<std::uint8_t> data(size);
+    if (kind == noise)
+        for (auto& byte : data) byte = static_cast<std::uint8_t>(random.next() >> 33);
+    if (kind == constant) std::ranges::fill(data, std::uint8_t{0x3c});
+    if (kind == few)
+        for (auto& byte : data) byte = static_cast<std::uint8_t>(random.below(3) * 17);
+    if (kind != weights && kind != widened && kind != mixed) return data;
+    for (std::size_t at = 0; at + width <= size; at += width) {
+        float sum = 0;
+        for (int i = 0; i < 4; ++i) sum += static_cast<float>(random.below(2001)) - 1000.0F;
+        if (kind == mixed && random.below(50) == 0) sum *= 1e20F;
+        if (kind == mixed && at % 3000 == 0) sum = 0;
+        const auto bits = std::bit_cast<std::uint32_t>(sum * 1e-5F);
+        std::uint64_t element = std::uint64_t{bits} << 32;
+        if (width == 4 && kind == widened) element &= std::uint64_t{0xffff0000} << 32;
+        element >>= 64 - 8 * width;
+        std::memcpy(data.data() + at, &element, width);
+    }
+    return data;
+}
+
+std::size_t width_of_family(Family family) {
+    switch (family) {
+        case Family::stored:
+        case Family::bytes: return 1;
+        case Family::int16:
+        case Family::uint16:
+        case Family::float16:
+        case Family::bfloat16: return 2;
+        case Family::int32:
+        case Family::uint32:
+        case Family::float32: return 4;
+        default: return 8;
+    }
+}
+
+}  // namespace
+
+TEST(layouts_are_one_to_one) {
+    check::Random random(11);
+    for (std::uint8_t id = 1; id < layout_count - 1; ++id) {
+        const auto layout = static_cast<LayoutId>(id);
+        const Layout& properties = layout_of(layout);
+        for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{1000}}) {
+            const auto data = content(noise, n * properties.width, properties.width, random);
+            const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
+            std::vector<std::vector<std::uint8_t>> planes(properties.planes, std::vector<std::uint8_t>(n));
+            std::array<std::uint8_t*, max_planes> out{};
+            std::array<const std::uint8_t*, max_planes> in{};
+            for (std::size_t p = 0; p < properties.planes; ++p) in[p] = out[p] = planes[p].data();
+            split(layout, base, data.data(), n, out.data());
+            std::vector<std::uint8_t> back(data.size());
+            merge(layout, base, in.data(), n, back.data());
+            CHECK(back == data);
+        }
+    }
+}
+
+TEST(packed7_keeps_all_but_bit_0) {
+    check::Random random(12);
+    for (const std::size_t n : {0UL, 1UL, 127UL, 128UL, 129UL, 1000UL}) {
+        std::vector<std::uint8_t> plane(n), packed(packed7_size(n)), back(n);
+        for (auto& byte : plane) byte = static_cast<std::uint8_t>(random.next() >> 40) & 0xfe;
+        pack7(plane.data(), n, packed.data());
+        unpack7(packed.data(), n, back.data());
+        CHECK(back == plane);
+    }
+}
+
+TEST(frames_round_trip) {
+    check::Random random(13);
+    const std::size_t element_counts[] = {0, 1, 2, 100, 4095, 4096, 4097, 20000, 262144, 270000};
+    for (const Family family : families) {
+        const std::size_t width = width_of_family(family);
+        for (const std::size_t elements : element_counts) {
+            for (int kind = 0; kind < content_count; ++kind) {
+                if (elements > 20000 && kind != weights && kind != mixed) continue;
+                const std::size_t size = elements * width + (elements % 3) % width;  // with tails
+                const auto data = content(static_cast<Content>(kind), size, width, random);
+                for (const Level level : {Level::fast, Level::normal}) {
+                    const Description description{"X", {elements, 1}, 1, 0, {1, 2, 3}};
+                    const auto frame = bytes_of(compress(data, family, description, level, 8, 1));
+                    CHECK(frame.size() % 8 == 0);
+                    CHECK(frame.size() <= size + size / 1000 + 128);
+                    CHECK(decode(frame) == data);
+                    CHECK(decode(frame, 3) == data);
+                    CHECK(bytes_of(compress(data, family, description, level, 8, 3)) == frame);
+                    const Head head = parse_head(frame, frame.size());
+                    CHECK(head.description.dtype == "X" && head.description.shape == description.shape);
+                    CHECK(head.description.attachment == description.attachment);
+                }
+            }
+        }
+    }
+}
+
+TEST(weights_shrink) {
+    check::Random random(14);
+    const auto data = content(weights, 4 * 100000, 4, random);
+    const Description description{"F32", {100000}, 1, 0, {}};
+    CHECK(compress(data, Family::float32, description, Level::normal, 1, 1).size < data.size() * 86 / 100);
+    const auto same = content(constant, 400000, 4, random);
+    CHECK(compress(same, Family::float32, description, Level::normal, 1, 1).size < 200);
+}
+
+TEST(large_values_overflow_and_come_back) {
+    // bf16 beyond the 256-symbol window of layout 5: zeros among values above 2.
+    check::Random random(15);
+    std::vector<std::uint8_t> data;
+    for (int i = 0; i < 300000; ++i) {
+        const float value = i % 20000 == 0 ? 0.0F : 0.1F * static_cast<float>(1 + random.below(1000));
+        append_le(data, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16));
+    }
+    const Description description{"BF16", {300000}, 1, 0, {}};
+    const auto frame = bytes_of(compress(data, Family::bfloat16, description, Level::normal, 1, 1));
+    CHECK(parse_head(frame, frame.size()).layout == static_cast<std::uint8_t>(LayoutId::bfloat16x));
+    CHECK(decode(frame) == data);
+}
+
+TEST(damaged_frames_are_errors) {
+    check::Random random(16);
+    for (const Family family : families) {
+        const auto data = content(mixed, 6000 * width_of_family(family), width_of_family(family), random);
+        const auto frame = bytes_of(compress(data, family, {"X", {6000}, 0, 0, {9}}, Level::normal, 8, 1));
+        for (int round = 0; round < 400; ++round) {
+            auto damaged = frame;
+            damaged[random.below(frame.size())] ^= static_cast<std::uint8_t>(1U << random.below(8));
+            try {
+                CHECK(decode(damaged) == data);
+            } catch (const CorruptError&) {
+            } catch (const FormatError&) {
+            } catch (const UnsupportedVersionError&) {
+            }
+            CHECK_THROWS(std::runtime_error, decode(Bytes(frame).first(random.below(frame.size()))));
+        }
+    }
+}
+
+TEST(hostile_payloads_behind_right_heads_are_safe) {
+    // Damage below the head's checksum: payload bytes only, so that the decoders themselves are reached.
+    check::Random random(17);
+    for (const Family family : families) {
+        const auto data = content(mixed, 9000 * width_of_family(family), width_of_family(family), random);
+        for (const Level level : {Level::fast, Level::normal}) {
+            const auto frame = bytes_of(compress(data, family, {"X", {9000}, 0, 0, {}}, level, 1, 1));
+            const std::size_t head = head_size(frame);
+            if (head >= frame.size()) continue;
+            for (int round = 0; round < 300; ++round) {
+                auto damaged = frame;
+                for (std::size_t i = 0; i <= random.below(6); ++i)
+                    damaged[head + random.below(frame.size() - head)] = static_cast<std::uint8_t>(random.next() >> 35);
+                try {
+                    CHECK(decode(damaged) == data);
+                } catch (const std::runtime_error&) {
+                }
+            }
+        }
+    }
+}
+
+TEST(references) {
+    const auto frame = reference_frame("F32", {3, 4}, 48, "model.embed");
+    const Head head = parse_head(frame, frame.size());
+    CHECK(head.reference == "model.embed" && head.data_size == 48 && head.chunk_count() == 0);
+    CHECK(frame.size() % 8 == 0);
+    std::uint8_t out[48];
+    CHECK_THROWS(FormatError, decode_chunks(head, {}, 0, 0, out, 1));
+}
+
+TEST(windows_give_the_same_bytes) {
+    check::Random random(18);
+    const std::size_t elements = 3 * (std::size_t{1} << default_chunk_log2) + 1234;
+    const auto data = content(weights, 2 * elements, 2, random);
+    const Description description{"BF16", {elements}, 1, 0, {}};
+    const Frame whole = compress(data, Family::bfloat16, description, Level::normal, 1, 2);
+    Encoder encoder(Family::bfloat16, data.size(), Level::normal, 2);
+    std::vector<std::uint8_t> sample;
+    for (const auto& [offset, size] : encoder.sample_ranges()) append(sample, Bytes(data).subspan(offset, size));
+    encoder.train(sample);
+    std::vector<std::vector<std::uint8_t>> payloads;
+    for (std::size_t at = 0; at < data.size(); at += encoder.chunk_bytes())
+        for (auto& payload :
+             encoder.encode(Bytes(data).subspan(at, std::min<std::size_t>(encoder.chunk_bytes(), data.size() - at))))
+            payloads.push_back(std::move(payload));
+    CHECK(payloads == whole.payloads);
+    CHECK(encoder.head(description, whole.size) == whole.head);
+    CHECK(encoder.head_size(4, 1, 0) == whole.head.size());
+}
