@@ -46,8 +46,8 @@ nb::tuple shape_tuple(const std::vector<std::uint64_t>& shape) {
     return nb::tuple(list);
 }
 
-zipnn::Description describe(const std::string& dtype, const std::vector<std::uint64_t>& shape, std::uint8_t kind,
-                            std::uint8_t flags, nb::handle attachment) {
+zipnn::Description describe(const std::string& dtype, const std::vector<std::uint64_t>& shape,
+                            std::uint8_t kind, std::uint8_t flags, nb::handle attachment) {
     const Buffer attached(attachment);
     const auto bytes = attached.bytes();
     return {dtype, shape, kind, flags, {bytes.begin(), bytes.end()}};
@@ -104,7 +104,8 @@ void bind_head(nb::module_& m) {
 }
 
 void bind_decoding(nb::module_& m) {
-    m.def("head_size", [](nb::handle prefix) { return zipnn::head_size(Buffer(prefix).bytes()); }, "prefix"_a);
+    m.def(
+        "head_size", [](nb::handle prefix) { return zipnn::head_size(Buffer(prefix).bytes()); }, "prefix"_a);
     m.def(
         "parse_head",
         [](nb::handle head, std::uint64_t available) {
@@ -115,8 +116,8 @@ void bind_decoding(nb::module_& m) {
         "head"_a, "available"_a);
     m.def(
         "check_padding",
-        [](const zipnn::Head& head, nb::handle tail) { zipnn::check_padding(head, Buffer(tail).bytes()); }, "head"_a,
-        "tail"_a);
+        [](const zipnn::Head& head, nb::handle tail) { zipnn::check_padding(head, Buffer(tail).bytes()); },
+        "head"_a, "tail"_a);
     m.def(
         "decode_chunks",
         [](const zipnn::Head& head, nb::handle payload, std::size_t first, std::size_t count, nb::handle out,
@@ -138,8 +139,8 @@ void bind_decoding(nb::module_& m) {
             if (head.frame_size != bytes.size()) throw zipnn::CorruptError("stray bytes after the frame");
             const auto end = static_cast<std::size_t>(head.offsets.back());
             zipnn::check_padding(head, bytes.subspan(end));
-            zipnn::decode_chunks(head, bytes.subspan(head.head_size, end - head.head_size), 0, head.chunk_count(),
-                                 target.mutable_bytes(), threads);
+            zipnn::decode_chunks(head, bytes.subspan(head.head_size, end - head.head_size), 0,
+                                 head.chunk_count(), target.mutable_bytes(), threads);
             return head;
         },
         "frame"_a, "out"_a, "threads"_a = 0);
@@ -214,16 +215,16 @@ void bind_encoding(nb::module_& m) {
     m.def(
         "compress",
         [](nb::handle data, const std::string& family, const std::string& dtype,
-           const std::vector<std::uint64_t>& shape, std::uint8_t kind, std::uint8_t flags, const std::string& level,
-           nb::handle attachment, std::uint64_t align, unsigned threads) {
+           const std::vector<std::uint64_t>& shape, std::uint8_t kind, std::uint8_t flags,
+           const std::string& level, nb::handle attachment, std::uint64_t align, unsigned threads) {
             const Buffer bytes(data);
             const auto description = describe(dtype, shape, kind, flags, attachment);
             if (align == 0) throw nb::value_error("align is 0");
             zipnn::Frame frame;
             {
                 const nb::gil_scoped_release release;
-                frame = zipnn::compress(bytes.bytes(), zipnn::family_of(family), description, zipnn::level_of(level),
-                                        align, threads);
+                frame = zipnn::compress(bytes.bytes(), zipnn::family_of(family), description,
+                                        zipnn::level_of(level), align, threads);
             }
             return join(frame.head, frame.payloads, frame.size);
         },

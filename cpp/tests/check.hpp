@@ -52,8 +52,8 @@ class Random {
 
 }  // namespace check
 
-#define TEST(name)                                                   \
-    static void test_##name();                                       \
+#define TEST(name)                                                    \
+    static void test_##name();                                        \
     static const check::Register register_##name(#name, test_##name); \
     static void test_##name()
 

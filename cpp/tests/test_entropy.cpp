@@ -13,7 +13,8 @@ namespace {
 Histogram random_histogram(check::Random& random, std::size_t symbols) {
     Histogram counts{};
     for (std::size_t i = 0; i < symbols; ++i)
-        counts[random.below(256)] = static_cast<std::uint32_t>(1 + (random.next() >> (34 + random.below(28))));
+        counts[random.below(256)] =
+            static_cast<std::uint32_t>(1 + (random.next() >> (34 + random.below(28))));
     counts[3] |= 1;
     counts[250] |= 1;
     return counts;
@@ -21,7 +22,8 @@ Histogram random_histogram(check::Random& random, std::size_t symbols) {
 
 std::uint64_t coded_bits(const Histogram& counts, const CodeLengths& lengths) {
     std::uint64_t bits = 0;
-    for (std::size_t symbol = 0; symbol < 256; ++symbol) bits += std::uint64_t{counts[symbol]} * lengths[symbol];
+    for (std::size_t symbol = 0; symbol < 256; ++symbol)
+        bits += std::uint64_t{counts[symbol]} * lengths[symbol];
     return bits;
 }
 
@@ -59,7 +61,8 @@ struct Padded {
                                    [](std::uint8_t byte) { return byte == 0xee; });
     }
     bool untouched_before() const {
-        return std::ranges::all_of(memory.begin(), memory.begin() + slack, [](std::uint8_t b) { return b == 0xee; });
+        return std::ranges::all_of(memory.begin(), memory.begin() + slack,
+                                   [](std::uint8_t b) { return b == 0xee; });
     }
     std::vector<std::uint8_t> memory;
 };
@@ -173,7 +176,8 @@ TEST(decoders_are_safe_on_noise) {
         const std::size_t n = 1 + random.below(tile_elements);
         const std::size_t size = random.below(2 * n + 2);
         Padded payload(size), target((n + 63) / 64 * 64);
-        for (std::size_t i = 0; i < size; ++i) payload.data()[i] = static_cast<std::uint8_t>(random.next() >> 40);
+        for (std::size_t i = 0; i < size; ++i)
+            payload.data()[i] = static_cast<std::uint8_t>(random.next() >> 40);
         const TileIn tile{payload.data(), size, target.data(), n};
         active_kernels().huffman_decode(decode, &tile, 1);
         CHECK(target.untouched_behind(n) && target.untouched_before());

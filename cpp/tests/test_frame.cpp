@@ -7,6 +7,7 @@
 #include "bytes.hpp"
 #include "check.hpp"
 #include "fields/layout.hpp"
+#include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 #include "zipnn/limits.hpp"
 
@@ -14,9 +15,9 @@ using namespace zipnn;
 
 namespace {
 
-constexpr Family families[] = {Family::stored,   Family::bytes,   Family::int16,    Family::int32,
-                               Family::int64,    Family::uint16,  Family::uint32,   Family::uint64,
-                               Family::float16,  Family::bfloat16, Family::float32, Family::float64};
+constexpr Family families[] = {Family::stored,  Family::bytes,    Family::int16,   Family::int32,
+                               Family::int64,   Family::uint16,   Family::uint32,  Family::uint64,
+                               Family::float16, Family::bfloat16, Family::float32, Family::float64};
 
 std::vector<std::uint8_t> bytes_of(const Frame& frame) {
     std::vector<std::uint8_t> bytes = frame.head;
@@ -30,8 +31,8 @@ std::vector<std::uint8_t> decode(Bytes frame, unsigned threads = 1) {
     if (head.frame_size != frame.size()) throw CorruptError("stray bytes");
     std::vector<std::uint8_t> out(head.data_size);
     check_padding(head, frame.subspan(head.offsets.back()));
-    decode_chunks(head, frame.subspan(head.head_size, head.offsets.back() - head.head_size), 0, head.chunk_count(),
-                  out, threads);
+    decode_chunks(head, frame.subspan(head.head_size, head.offsets.back() - head.head_size), 0,
+                  head.chunk_count(), out, threads);
     return out;
 }
 
@@ -82,7 +83,8 @@ TEST(layouts_are_one_to_one) {
     for (std::uint8_t id = 1; id < layout_count - 1; ++id) {
         const auto layout = static_cast<LayoutId>(id);
         const Layout& properties = layout_of(layout);
-        for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{1000}}) {
+        for (const std::size_t n :
+             {std::size_t{0}, std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{1000}}) {
             const auto data = content(noise, n * properties.width, properties.width, random);
             const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
             std::vector<std::vector<std::uint8_t>> planes(properties.planes, std::vector<std::uint8_t>(n));
@@ -189,7 +191,8 @@ TEST(hostile_payloads_behind_right_heads_are_safe) {
             for (int round = 0; round < 300; ++round) {
                 auto damaged = frame;
                 for (std::size_t i = 0; i <= random.below(6); ++i)
-                    damaged[head + random.below(frame.size() - head)] = static_cast<std::uint8_t>(random.next() >> 35);
+                    damaged[head + random.below(frame.size() - head)] =
+                        static_cast<std::uint8_t>(random.next() >> 35);
                 try {
                     CHECK(decode(damaged) == data);
                 } catch (const std::runtime_error&) {
@@ -216,14 +219,40 @@ TEST(windows_give_the_same_bytes) {
     const Frame whole = compress(data, Family::bfloat16, description, Level::normal, 1, 2);
     Encoder encoder(Family::bfloat16, data.size(), Level::normal, 2);
     std::vector<std::uint8_t> sample;
-    for (const auto& [offset, size] : encoder.sample_ranges()) append(sample, Bytes(data).subspan(offset, size));
+    for (const auto& [offset, size] : encoder.sample_ranges())
+        append(sample, Bytes(data).subspan(offset, size));
     encoder.train(sample);
     std::vector<std::vector<std::uint8_t>> payloads;
     for (std::size_t at = 0; at < data.size(); at += encoder.chunk_bytes())
-        for (auto& payload :
-             encoder.encode(Bytes(data).subspan(at, std::min<std::size_t>(encoder.chunk_bytes(), data.size() - at))))
+        for (auto& payload : encoder.encode(
+                 Bytes(data).subspan(at, std::min<std::size_t>(encoder.chunk_bytes(), data.size() - at))))
             payloads.push_back(std::move(payload));
     CHECK(payloads == whole.payloads);
     CHECK(encoder.head(description, whole.size) == whole.head);
     CHECK(encoder.head_size(4, 1, 0) == whole.head.size());
+}
+
+TEST(hostile_heads_with_right_checksums_are_safe) {
+    // Any head byte changed and the checksum made to fit: what an attacker writes.
+    check::Random random(19);
+    for (const Family family : families) {
+        const auto data = content(mixed, 5000 * width_of_family(family), width_of_family(family), random);
+        for (const Level level : {Level::fast, Level::normal}) {
+            const auto frame = bytes_of(compress(data, family, {"X", {5000}, 0, 0, {7}}, level, 1, 1));
+            const std::size_t head = head_size(frame);
+            for (int round = 0; round < 400; ++round) {
+                auto hostile = frame;
+                for (std::size_t i = 0; i <= random.below(3); ++i)
+                    hostile[4 + random.below(head - 4)] = static_cast<std::uint8_t>(random.next() >> 35);
+                std::vector<std::uint8_t> hashed(hostile.begin(), hostile.begin() + 32);
+                hashed.insert(hashed.end(), hostile.begin() + 40,
+                              hostile.begin() + static_cast<std::ptrdiff_t>(head));
+                store_le(hostile.data() + 32, xxh3_64(hashed));
+                try {
+                    if (parse_head(hostile, hostile.size()).data_size <= 1 << 20) decode(hostile);
+                } catch (const std::runtime_error&) {
+                }
+            }
+        }
+    }
 }

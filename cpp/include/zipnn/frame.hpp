@@ -52,8 +52,8 @@ Head parse_head(std::span<const std::uint8_t> bytes, std::uint64_t available);
 void check_padding(const Head& head, std::span<const std::uint8_t> tail);
 
 /// Decodes chunks `first` .. `first+count-1` from their payloads into `out`, both of the exact size.
-void decode_chunks(const Head& head, std::span<const std::uint8_t> payloads, std::size_t first, std::size_t count,
-                   std::span<std::uint8_t> out, unsigned threads);
+void decode_chunks(const Head& head, std::span<const std::uint8_t> payloads, std::size_t first,
+                   std::size_t count, std::span<std::uint8_t> out, unsigned threads);
 
 /// What a human calls the coding of a frame, such as "huffman" or "stored".
 std::string codec_name(const Head& head);

@@ -91,8 +91,8 @@ std::uint64_t hash_up_to_16(const std::uint8_t* data, std::size_t size, std::uin
     }
     if (size > 0) {
         const std::uint32_t combined = static_cast<std::uint32_t>(data[0]) << 16 |
-                                       static_cast<std::uint32_t>(data[size / 2]) << 24 |
-                                       data[size - 1] | static_cast<std::uint32_t>(size) << 8;
+                                       static_cast<std::uint32_t>(data[size / 2]) << 24 | data[size - 1] |
+                                       static_cast<std::uint32_t>(size) << 8;
         return avalanche_xxh64(combined ^ ((key32(0) ^ key32(4)) + seed));
     }
     return avalanche_xxh64(seed ^ key64(56) ^ key64(64));

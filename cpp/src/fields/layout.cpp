@@ -118,8 +118,8 @@ void merge_as(std::uint16_t base, const std::uint8_t* const* planes, std::size_t
             block[i] = static_cast<T>(static_cast<T>(planes[0][first + i]) << (8 * (width - 1)));
         for (std::size_t p = 1; p < width; ++p)
             for (std::size_t i = 0; i < count; ++i)
-                block[i] = static_cast<T>(block[i] |
-                                          static_cast<T>(planes[p][first + i]) << (8 * (width - 1 - p)));
+                block[i] =
+                    static_cast<T>(block[i] | static_cast<T>(planes[p][first + i]) << (8 * (width - 1 - p)));
         for (std::size_t i = 0; i < count; ++i)
             store_le(elements + (first + i) * width, Field::inverse(block[i], static_cast<T>(base)));
     }

@@ -22,13 +22,18 @@ struct HuffmanTable {
 
 using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable>;
 
-enum class PlaneMode : std::uint8_t { stored = 0, constant = 1, tiles = 2, tiles_with_escapes = 3, packed7 = 4 };
+enum class PlaneMode : std::uint8_t {
+    stored = 0,
+    constant = 1,
+    tiles = 2,
+    tiles_with_escapes = 3,
+    packed7 = 4
+};
 
 /// Bits of an escape (docs/format.md, 2.5).
 inline constexpr std::uint32_t escape_position_mask = (1U << 18) - 1;
 inline constexpr std::uint32_t escape_overflow = 1U << 18;
 inline constexpr std::uint32_t escape_reserved = 0x00f80000U;
-
 
 struct Coder {
     LayoutId layout = LayoutId::stored;

@@ -49,7 +49,8 @@ void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::siz
     if (first > head.chunk_count() || count > head.chunk_count() - first)
         throw std::invalid_argument("no such chunk");
     const std::uint64_t start = first * head.chunk_bytes;
-    const std::uint64_t decoded = std::min(head.data_size - std::min(head.data_size, start), count * head.chunk_bytes);
+    const std::uint64_t decoded =
+        std::min(head.data_size - std::min(head.data_size, start), count * head.chunk_bytes);
     if (out.size() != decoded || payloads.size() != head.offsets[first + count] - head.offsets[first])
         throw std::invalid_argument("payloads or output have a wrong size");
 

@@ -73,7 +73,8 @@ std::vector<std::uint8_t> encode_chunk(const PlaneEncoder& encoder, Bytes chunk)
 template <typename Value>
 Value named(const std::unordered_map<std::string, Value>& values, const std::string& name, const char* what) {
     const auto found = values.find(name);
-    if (found == values.end()) throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'");
+    if (found == values.end())
+        throw std::invalid_argument(std::string("unknown ") + what + " '" + name + "'");
     return found->second;
 }
 
@@ -82,15 +83,16 @@ std::uint64_t padded(std::uint64_t size, std::uint64_t align) { return (size + a
 }  // namespace
 
 Level level_of(const std::string& name) {
-    static const std::unordered_map<std::string, Level> levels = {{"fast", Level::fast}, {"default", Level::normal}};
+    static const std::unordered_map<std::string, Level> levels = {{"fast", Level::fast},
+                                                                  {"default", Level::normal}};
     return named(levels, name, "level");
 }
 
 Family family_of(const std::string& name) {
     static const std::unordered_map<std::string, Family> families = {
-        {"stored", Family::stored},   {"bytes", Family::bytes},     {"int16", Family::int16},
-        {"int32", Family::int32},     {"int64", Family::int64},     {"uint16", Family::uint16},
-        {"uint32", Family::uint32},   {"uint64", Family::uint64},   {"float16", Family::float16},
+        {"stored", Family::stored},     {"bytes", Family::bytes},     {"int16", Family::int16},
+        {"int32", Family::int32},       {"int64", Family::int64},     {"uint16", Family::uint16},
+        {"uint32", Family::uint32},     {"uint64", Family::uint64},   {"float16", Family::float16},
         {"bfloat16", Family::bfloat16}, {"float32", Family::float32}, {"float64", Family::float64},
     };
     return named(families, name, "family");
@@ -108,9 +110,7 @@ struct Encoder::State {
     std::uint64_t payload_size = 0;
 
     std::size_t width() const { return width_of(family); }
-    std::uint64_t chunk_bytes() const {
-        return static_cast<std::uint64_t>(coder_width()) << chunks.log2;
-    }
+    std::uint64_t chunk_bytes() const { return static_cast<std::uint64_t>(coder_width()) << chunks.log2; }
     /// A stored or external coder counts bytes; before training the family's elements.
     std::size_t coder_width() const { return planes ? coder.properties().width : width(); }
 
@@ -149,8 +149,8 @@ double Encoder::train(Bytes sample) {
     std::uint64_t wanted = 0;
     for (const auto& [offset, size] : sample_ranges()) wanted += size;
     if (sample.size() != wanted) throw std::invalid_argument("sample has a wrong size");
-    Training training =
-        zipnn::train(state_->family, state_->level, state_->data_size / state_->width(), state_->plan, sample);
+    Training training = zipnn::train(state_->family, state_->level, state_->data_size / state_->width(),
+                                     state_->plan, sample);
     state_->use(std::move(training.coder));
     return training.ratio;
 }
@@ -176,7 +176,8 @@ std::vector<std::vector<std::uint8_t>> Encoder::encode(Bytes window) {
     std::vector<std::vector<std::uint8_t>> payloads(count);
     std::vector<std::uint64_t> checksums(count);
     parallel_for(count, state_->threads, [&](std::size_t i) {
-        const Bytes data = window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
+        const Bytes data =
+            window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
         payloads[i] = encode_chunk(*state_->planes, data);
         checksums[i] = xxh3_64(data);
     });
@@ -191,12 +192,14 @@ void Encoder::note_external(std::uint64_t payload_size, Bytes original) {
 
 std::uint64_t Encoder::payload_size() const { return state_->payload_size; }
 
-std::size_t Encoder::head_size(std::size_t dtype_length, std::size_t dimensions, std::size_t attachment) const {
+std::size_t Encoder::head_size(std::size_t dtype_length, std::size_t dimensions,
+                               std::size_t attachment) const {
     std::vector<std::uint8_t> section;
     write_coder(section, state_->coder);
     const std::uint64_t chunk = chunk_bytes();
     const std::uint64_t count = state_->data_size / chunk + (state_->data_size % chunk != 0 ? 1 : 0);
-    return head_fixed_size + dtype_length + 8 * dimensions + section.size() + chunk_entry_size * count + attachment;
+    return head_fixed_size + dtype_length + 8 * dimensions + section.size() + chunk_entry_size * count +
+           attachment;
 }
 
 std::vector<std::uint8_t> Encoder::head(const Description& description, std::uint64_t frame_size) const {

@@ -83,7 +83,8 @@ std::vector<std::uint8_t> serialise(std::uint8_t layout, unsigned chunk_log2, co
         throw std::invalid_argument("a frame holds a dtype name of 1 to 32 bytes and up to 64 dimensions");
     const std::size_t size = head_fixed_size + dtype.size() + 8 * description.shape.size() + sections.size() +
                              description.attachment.size();
-    if (size > std::numeric_limits<std::uint32_t>::max()) throw std::invalid_argument("frame head passes 4 GiB");
+    if (size > std::numeric_limits<std::uint32_t>::max())
+        throw std::invalid_argument("frame head passes 4 GiB");
     std::vector<std::uint8_t> out(magic.begin(), magic.end());
     out.reserve(size);
     out.insert(out.end(), {format_version, layout, description.kind, description.flags});
@@ -92,9 +93,9 @@ std::vector<std::uint8_t> serialise(std::uint8_t layout, unsigned chunk_log2, co
     append_le(out, frame_size);
     append_le(out, data_size);
     append_le(out, std::uint64_t{0});  // the checksum's place
-    out.insert(out.end(), {static_cast<std::uint8_t>(dtype.size()),
-                           static_cast<std::uint8_t>(description.shape.size()),
-                           static_cast<std::uint8_t>(chunk_log2), 0});
+    out.insert(out.end(),
+               {static_cast<std::uint8_t>(dtype.size()), static_cast<std::uint8_t>(description.shape.size()),
+                static_cast<std::uint8_t>(chunk_log2), 0});
     out.insert(out.end(), dtype.begin(), dtype.end());
     for (const std::uint64_t extent : description.shape) append_le(out, extent);
     append(out, sections);
@@ -120,7 +121,8 @@ std::uint32_t head_size(Bytes prefix) {
 Head parse_head(Bytes bytes, std::uint64_t available) {
     Head head;
     head.head_size = head_size(bytes);
-    if (head.head_size > bytes.size() || head.head_size > available) throw CorruptError("frame head is truncated");
+    if (head.head_size > bytes.size() || head.head_size > available)
+        throw CorruptError("frame head is truncated");
     bytes = bytes.first(head.head_size);
     if (load_le<std::uint64_t>(bytes.data() + checksum_at) != head_checksum(bytes))
         throw CorruptError("frame head's checksum differs");
@@ -160,8 +162,9 @@ void check_padding(const Head& head, Bytes tail) {
         throw CorruptError("frame's padding is damaged");
 }
 
-std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks, const Description& description,
-                                     std::uint64_t frame_size, std::uint64_t data_size) {
+std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks,
+                                     const Description& description, std::uint64_t frame_size,
+                                     std::uint64_t data_size) {
     std::vector<std::uint8_t> sections;
     write_coder(sections, coder);
     for (const ChunkEntry& chunk : chunks.entries) {

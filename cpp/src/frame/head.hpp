@@ -19,7 +19,8 @@ struct ChunkTable {
     std::vector<ChunkEntry> entries;
 };
 
-std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks, const Description& description,
-                                     std::uint64_t frame_size, std::uint64_t data_size);
+std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks,
+                                     const Description& description, std::uint64_t frame_size,
+                                     std::uint64_t data_size);
 
 }  // namespace zipnn

@@ -32,7 +32,8 @@ void read_directory(Cursor& cursor, const std::vector<Table>& tables, std::size_
         else if (!std::holds_alternative<ConstantTable>(tables[tile_class - 1U]))
             sizes[tile] = cursor.read<std::uint16_t>("tile directory");
     }
-    for (std::size_t tile = 0; tile < tiles; ++tile) directory.payloads[tile] = cursor.take(sizes[tile], "tile");
+    for (std::size_t tile = 0; tile < tiles; ++tile)
+        directory.payloads[tile] = cursor.take(sizes[tile], "tile");
 }
 
 /// Payloads at the very end of the readable bytes are copied to where there is slack behind them.
@@ -73,8 +74,8 @@ PlaneDecoder::PlaneDecoder(const Coder& coder, Bytes readable)
     }
 }
 
-const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std::size_t n, PlaneScratch& scratch,
-                                         std::vector<std::uint32_t>& overflows) const {
+const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std::size_t n,
+                                         PlaneScratch& scratch, std::vector<std::uint32_t>& overflows) const {
     const auto mode = static_cast<PlaneMode>(cursor.read<std::uint8_t>("payload"));
     switch (mode) {
         case PlaneMode::stored: return cursor.take(n, "stored plane").data();
@@ -148,7 +149,8 @@ void PlaneDecoder::apply_escapes(std::size_t plane, Cursor& cursor, std::size_t 
         const auto escape = load_le<std::uint32_t>(escapes.data() + 4 * i);
         const std::uint32_t position = escape & escape_position_mask;
         const bool overflow = (escape & escape_overflow) != 0;
-        if (position < next || position >= n || (escape & escape_reserved) != 0 || (overflow && !may_overflow))
+        if (position < next || position >= n || (escape & escape_reserved) != 0 ||
+            (overflow && !may_overflow))
             throw CorruptError("escape is damaged");
         next = position + 1;
         out[position] = static_cast<std::uint8_t>(escape >> 24);

@@ -79,7 +79,8 @@ PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, s
             tile.size = kernels.layered_encode(*layered, symbols.data(), symbols.size(), target, &unseen);
             if (unseen)
                 list_unseen(
-                    symbols, [&](std::uint8_t s) { return layered->rank[s] == LayeredTable::unseen; }, tile.unseen);
+                    symbols, [&](std::uint8_t s) { return layered->rank[s] == LayeredTable::unseen; },
+                    tile.unseen);
         } else {
             const HuffmanEncodeTable& huffman = *planes_[plane].huffman[index];
             tile.size = kernels.huffman_encode(huffman, symbols.data(), symbols.size(), target, &unseen);
@@ -124,10 +125,12 @@ void PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std:
         payload += tile.size;
         // Merge the two sorted lists of the tile: unseen symbols and overflows.
         auto unseen = tile.unseen.begin();
-        while (unseen != tile.unseen.end() || (overflow != overflows.end() && *overflow < first + part.size())) {
+        while (unseen != tile.unseen.end() ||
+               (overflow != overflows.end() && *overflow < first + part.size())) {
             const bool have_overflow = overflow != overflows.end() && *overflow < first + part.size();
             const std::size_t next_unseen = unseen != tile.unseen.end() ? first + *unseen : ~std::size_t{0};
-            const std::size_t at = have_overflow ? std::min<std::size_t>(*overflow, next_unseen) : next_unseen;
+            const std::size_t at =
+                have_overflow ? std::min<std::size_t>(*overflow, next_unseen) : next_unseen;
             const bool overflowed = have_overflow && *overflow == at;
             escapes.push_back(static_cast<std::uint32_t>(at) | (overflowed ? escape_overflow : 0) |
                               static_cast<std::uint32_t>(symbols[at]) << 24);

@@ -58,7 +58,8 @@ Candidate choose_exponent_layout(Candidate plain, LayoutId finer, Bytes sample, 
 std::uint16_t float64_base(Bytes sample) {
     unsigned largest = 0;
     for (std::size_t at = 6; at < sample.size(); at += 8)
-        largest = std::max(largest, static_cast<unsigned>(load_le<std::uint16_t>(sample.data() + at) >> 4 & 0x7ffU));
+        largest = std::max(largest,
+                           static_cast<unsigned>(load_le<std::uint16_t>(sample.data() + at) >> 4 & 0x7ffU));
     return static_cast<std::uint16_t>(largest > 250 ? largest - 250 : 0);
 }
 
@@ -80,7 +81,8 @@ std::uint64_t order0_cost(const Candidate& candidate, Bytes sample) {
 }
 
 Candidate choose_integer_layout(LayoutId plain, LayoutId zigzag, Bytes sample) {
-    return order0_cost({zigzag}, sample) < order0_cost({plain}, sample) ? Candidate{zigzag} : Candidate{plain};
+    return order0_cost({zigzag}, sample) < order0_cost({plain}, sample) ? Candidate{zigzag}
+                                                                        : Candidate{plain};
 }
 
 Candidate choose_layout(Family family, Level level, std::uint64_t elements, Bytes sample) {
@@ -137,8 +139,8 @@ SamplePlan plan_sample(std::uint64_t elements) {
     }
     const std::uint64_t whole_tiles = elements / tile_elements;
     const std::uint64_t sampled = std::min(whole_tiles, max_sampled_tiles);
-    const std::uint64_t run =
-        std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32, 96, tile_elements / runs_of_tile);
+    const std::uint64_t run = std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32,
+                                                        96, tile_elements / runs_of_tile);
     for (std::uint64_t i = 0; i < sampled; ++i) {
         const std::uint64_t start = i * whole_tiles / sampled * tile_elements;
         for (std::uint64_t r = 0; r < runs_of_tile; ++r)

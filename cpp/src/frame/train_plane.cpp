@@ -39,7 +39,8 @@ bool has_seen_neighbour(const Histogram& counts, int symbol) {
 bool expects_unseen(const Histogram& counts) {
     const auto once = std::ranges::count(counts, 1U);
     const auto unseen = std::ranges::count(counts, 0U);
-    return static_cast<std::uint64_t>(once) * rarest_coded > total_of(counts) * static_cast<std::uint64_t>(unseen);
+    return static_cast<std::uint64_t>(once) * rarest_coded >
+           total_of(counts) * static_cast<std::uint64_t>(unseen);
 }
 
 /// The histogram of a class with a little weight for symbols that its sample may have missed: those that
@@ -50,7 +51,8 @@ Histogram with_unseen(const Histogram& counts, const Histogram& whole, bool expo
     for (std::size_t symbol = 0; symbol < 256; ++symbol) {
         if (counts[symbol] != 0)
             widened[symbol] = counts[symbol] * seen_weight;
-        else if (all || whole[symbol] != 0 || (exponent && (symbol == 0 || has_seen_neighbour(counts, static_cast<int>(symbol)))))
+        else if (all || whole[symbol] != 0 ||
+                 (exponent && (symbol == 0 || has_seen_neighbour(counts, static_cast<int>(symbol)))))
             widened[symbol] = 1;  // an exponent of zero always has a code of its own
     }
     return widened;
@@ -59,7 +61,8 @@ Histogram with_unseen(const Histogram& counts, const Histogram& whole, bool expo
 std::uint64_t cost_of(const Histogram& counts, const Table& table) {
     const auto costs = table_costs(table);
     std::uint64_t cost = 0;
-    for (std::size_t symbol = 0; symbol < 256; ++symbol) cost += std::uint64_t{counts[symbol]} * costs[symbol];
+    for (std::size_t symbol = 0; symbol < 256; ++symbol)
+        cost += std::uint64_t{counts[symbol]} * costs[symbol];
     return cost;
 }
 
@@ -73,8 +76,7 @@ Table huffman_for(const Histogram& weights) {
 
 Table table_for(const Histogram& counts, const Histogram& whole, bool exponent, Level level) {
     const auto first = std::ranges::find_if(counts, [](std::uint32_t count) { return count != 0; });
-    if (*first == total_of(counts))
-        return ConstantTable{static_cast<std::uint8_t>(first - counts.begin())};
+    if (*first == total_of(counts)) return ConstantTable{static_cast<std::uint8_t>(first - counts.begin())};
     const Histogram weights = with_unseen(counts, whole, exponent);
     Table huffman = huffman_for(weights);
     if (level != Level::fast) return huffman;

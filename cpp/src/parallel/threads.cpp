@@ -59,8 +59,7 @@ unsigned default_threads() {
     if (const unsigned wanted = threads_from_environment(); wanted != 0) return wanted;
     unsigned threads = processors();
     static const double limit = cgroup_cpus();  // files under /sys: too slow to read for each call
-    if (limit > 0)
-        threads = std::min(threads, static_cast<unsigned>(std::max(1.0, std::ceil(limit))));
+    if (limit > 0) threads = std::min(threads, static_cast<unsigned>(std::max(1.0, std::ceil(limit))));
     return std::clamp(threads, 1U, max_threads);
 }
 

@@ -15,7 +15,9 @@ namespace zipnn::scalar {
 /// the bits used up are the leading zeros.
 class BitReader {
   public:
-    explicit BitReader(const TileIn& tile) : at_(tile.source) { window_ = load_le<std::uint64_t>(at_) | mark; }
+    explicit BitReader(const TileIn& tile) : at_(tile.source) {
+        window_ = load_le<std::uint64_t>(at_) | mark;
+    }
 
     template <unsigned bits>
     std::uint64_t peek() const {
@@ -34,7 +36,8 @@ class BitReader {
 
     /// Bits used since `source`.
     std::size_t used_since(const std::uint8_t* source) const {
-        return static_cast<std::size_t>(at_ - source) * 8 + static_cast<std::size_t>(std::countl_zero(window_));
+        return static_cast<std::size_t>(at_ - source) * 8 +
+               static_cast<std::size_t>(std::countl_zero(window_));
     }
 
   private:

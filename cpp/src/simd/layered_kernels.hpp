@@ -125,7 +125,8 @@ inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t*
     const std::size_t n_d = encode_level(ranks_c.data(), n_c, c.data(), ranks_d.data());
     std::uint8_t* out = target;
     ranks_d[n_d] = 0;
-    for (std::size_t i = 0; i < n_d; i += 2) *out++ = static_cast<std::uint8_t>(ranks_d[i] | ranks_d[i + 1] << 4);
+    for (std::size_t i = 0; i < n_d; i += 2)
+        *out++ = static_cast<std::uint8_t>(ranks_d[i] | ranks_d[i + 1] << 4);
     out = std::copy_n(c.data(), codes2_size(n_c), out);
     out = std::copy_n(b.data(), codes2_size(n_b), out);
     out = std::copy_n(a.data(), codes2_size(n), out);
