@@ -76,6 +76,8 @@ class Encoder:
         """Choose layout and tables from the sample; returns the expected ratio (coded/original)."""
     def head_size(self, dtype: str, ndim: int, attachment: int = 0) -> int:
         """Size of the head that `head` will give: payload goes behind it."""
+    def set_stored(self) -> None:
+        """Store every chunk (layout 0), in place of `train`."""
     def encode(self, window: Buffer) -> bytes:
         """Payloads of the window's chunks, joined. All windows but the last hold whole chunks."""
     def encode_zstd(self, payload: Buffer, original: Buffer) -> None:

@@ -14,16 +14,22 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import dtypes
-from .errors import FormatError, MissingDependencyError
+from . import dtype_names
+from .errors import MissingDependencyError
+from .limits import ALIGNMENT
 from .refusals import refusal
-
-ALIGNMENT = 64
-"""Bytes. Results of some kernels depend on the alignment of the weights, so it is always the same."""
 
 
 class Framework(Protocol):
     """What loading needs from NumPy or torch."""
+
+    def dtype(self, name: str) -> Any:
+        """The framework's dtype of that name (see `dtype_names`).
+
+        Raises:
+            FormatError: the framework has no such dtype.
+            MissingDependencyError: it has with an optional package, or in a newer version.
+        """
 
     def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that a tensor of this dtype and (safetensors) shape has in the framework."""
@@ -31,9 +37,7 @@ class Framework(Protocol):
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
         """An uninitialised tensor in main memory, of the framework's `shape`, and its bytes.
 
-        Raises:
-            FormatError: the framework has no such dtype.
-            MissingDependencyError: it has with an optional package, or in a newer version.
+        Raises as `dtype` does.
         """
 
     def own(self, part: Any) -> Any:
@@ -46,11 +50,14 @@ class Framework(Protocol):
 class NumpyFramework:
     """NumPy arrays; bf16, fp8 and their like through ml_dtypes."""
 
+    def dtype(self, name: str) -> np.dtype[Any]:
+        return dtype_names.numpy_dtype(name)
+
     def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
 
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], memoryview]:
-        flat = _aligned_bytes(math.prod(shape) * (itemtype := _numpy_dtype(dtype)).itemsize)
+        flat = _aligned_bytes(math.prod(shape) * (itemtype := self.dtype(dtype)).itemsize)
         return flat.view(itemtype).reshape(shape), flat.data
 
     def own(self, part: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -77,12 +84,15 @@ class TorchFramework:
         except (RuntimeError, TypeError) as error:
             raise refusal(ValueError, f"device {device!r} is not one that torch knows: {error}") from error
 
+    def dtype(self, name: str) -> Any:
+        return dtype_names.torch_dtype(self._torch, name)
+
     def shape(self, dtype: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         # torch's four-bit type is a pair of elements in a byte.
         return (*shape[:-1], shape[-1] // 2) if dtype == "F4" and shape else shape
 
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
-        kind = self._dtype(dtype)
+        kind = self.dtype(dtype)
         flat = self._torch.empty(math.prod(shape) * kind.itemsize, dtype=self._torch.uint8)
         return flat.view(kind).reshape(shape), flat.numpy().data
 
@@ -91,19 +101,6 @@ class TorchFramework:
 
     def place(self, tensor: Any) -> Any:
         return tensor.to(self._device)
-
-    def _dtype(self, name: str) -> Any:
-        attribute = dtypes.named(name).torch
-        if attribute is None:
-            raise FormatError(f"torch has no dtype for {name}")
-        kind = getattr(self._torch, attribute, None)
-        if kind is None:
-            version = self._torch.__version__
-            raise MissingDependencyError(
-                f"dtype {name} needs torch.{attribute}, which torch {version} does not have: "
-                "pip install --upgrade torch"
-            )
-        return kind
 
 
 def open_framework(name: str, device: Any = "cpu") -> Framework:
@@ -130,25 +127,3 @@ def _aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
     room = np.empty(size + ALIGNMENT, dtype=np.uint8)
     skip = -room.ctypes.data % ALIGNMENT
     return room[skip : skip + size]
-
-
-def _numpy_dtype(name: str) -> np.dtype[Any]:
-    """NumPy's dtype for safetensors' name."""
-    attribute = dtypes.named(name).numpy
-    if attribute is None:
-        raise FormatError(f'NumPy has no dtype for {name}: use framework="pt"')
-    try:
-        return np.dtype(attribute)
-    except TypeError:
-        pass
-    try:
-        kind: np.dtype[Any] = np.dtype(getattr(importlib.import_module("ml_dtypes"), attribute))
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f'NumPy has no dtype for {name} by itself: pip install ml_dtypes, or use framework="pt"'
-        ) from error
-    except AttributeError as error:
-        raise MissingDependencyError(
-            f"dtype {name} needs a newer ml_dtypes: pip install --upgrade ml_dtypes"
-        ) from error
-    return kind
