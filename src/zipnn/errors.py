@@ -52,4 +52,6 @@ def error_place(place: str) -> Iterator[None]:
         if isinstance(error, OSError):
             raise
         error.args = (f"{place}: {error}", *error.args[1:])
+        if isinstance(error, ImportError):
+            error.msg = error.args[0]  # what str() shows of these
         raise

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
 
@@ -133,6 +132,7 @@ def numpy_selection(index: Any, shape: tuple[int, ...]) -> Selection:
     items = _expand(index, len(shape))
     if items is None:
         raise refusal(IndexError, "only one ellipsis (...) is allowed in an index")
+    items = [_checked_slice(item) if isinstance(item, slice) else _integer(item) for item in items]
     if len(items) > len(shape):
         raise refusal(IndexError, f"more indices than dimensions: {len(items)} for shape {list(shape)}")
     return tuple(
@@ -174,24 +174,34 @@ def _expand(index: Any, ndim: int) -> list[Any] | None:
     return [*items[:place], *filling, *items[place + 1 :]]
 
 
-def _numpy_range(item: slice, extent: int, axis: int) -> range:
-    bound: Callable[[Any], int | None] = lambda value: None if value is None else operator.index(value)  # noqa: E731
-    step = bound(item.step)
+def _checked_slice(item: slice) -> slice:
+    """The slice with integers for bounds and step."""
+    start, stop, step = (
+        None if bound is None else operator.index(bound) for bound in (item.start, item.stop, item.step)
+    )
     if step is not None and step < 1:
         raise refusal(IndexError, f"the step of a slice must be positive, not {step}")
-    start = bound(item.start)
-    if start and start >= extent:
-        raise refusal(IndexError, f"start {start} is out of bounds for dimension {axis} of size {extent}")
-    return range(*slice(start, bound(item.stop), step).indices(extent))
+    return slice(start, stop, step)
 
 
-def _numpy_place(item: Any, extent: int, axis: int) -> int:
+def _integer(item: Any) -> int:
     try:
-        place = operator.index(item)
+        return operator.index(item)
     except TypeError:
         raise refusal(
-            IndexError, f"index {axis} is {type(item).__name__}: a slice, an integer or an ellipsis is needed"
+            IndexError, f"{type(item).__name__} as an index: a slice, an integer or an ellipsis is needed"
         ) from None
+
+
+def _numpy_range(item: slice, extent: int, axis: int) -> range:
+    if (item.start and item.start >= extent) or (item.stop is not None and item.stop > extent):
+        raise refusal(
+            IndexError, f"{item.start}:{item.stop} is out of bounds for dimension {axis} of size {extent}"
+        )
+    return range(*item.indices(extent))
+
+
+def _numpy_place(place: int, extent: int, axis: int) -> int:
     if not -extent <= place < extent:
         raise refusal(IndexError, f"index {place} is out of bounds for dimension {axis} of size {extent}")
     return place % extent
