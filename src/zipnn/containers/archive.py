@@ -218,7 +218,9 @@ class Archive:
         frame = FrameReader(lambda offset, size: self._reader.read(at + offset, size), length)
         if frame.head.data_size > _MAX_INDEX or frame.head.reference is not None:
             raise CorruptError(f"{frame.head.data_size} bytes, at most {_MAX_INDEX} are allowed")
-        return frame.decode_range(0, frame.head.data_size)
+        text = fresh_buffer(frame.head.data_size)
+        frame.decode_into(text)
+        return text
 
 
 def _parse_index(text: memoryview, frames_end: int) -> tuple[int, str, list[Segment]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
+from .. import _core
 from ..errors import CorruptError, FormatError, error_place
 from ..filereader import BlockReader, FileReader, Read
 from ..frames import FrameReader
@@ -167,6 +168,8 @@ class TensorFile:
         target = frame.head.reference
         if target is None:
             return frame
+        end = frame.head.head_size
+        _core.check_padding(frame.head, self._section(name, read)(end, frame.head.frame_size - end))
         if target not in self.tensors or self.tensors[target].size != info.size:
             raise CorruptError(f"refers to tensor {target!r}, which is missing or of another size")
         with error_place(f"tensor {target!r}"):
