@@ -54,7 +54,7 @@ class FrameReader:
     def __init__(self, read: Read, available: int, *, exact: bool = True) -> None:
         self._read = read
         self.head = _core.parse_head(_read_head(read, available), available)
-        _check_shape(self.head)
+        _check_head(self.head)
         if exact and self.head.frame_size != available:
             raise CorruptError(f"{available - self.head.frame_size} stray bytes after the frame")
 
@@ -362,8 +362,12 @@ def _read_head(read: Read, available: int) -> memoryview:
     return prefix if size <= len(prefix) else read(0, size)
 
 
-def _check_shape(head: _core.Head) -> None:
-    known = dtypes.BY_NAME.get(head.dtype)
+def _check_head(head: _core.Head) -> None:
+    """What the core leaves: that names are text, and that the shape fits the size."""
+    try:
+        known, _ = dtypes.BY_NAME.get(head.dtype), head.reference
+    except UnicodeDecodeError as error:
+        raise CorruptError("frame head has a name that is not UTF-8") from error
     if known and known.size(math.prod(head.shape)) != head.data_size:
         raise CorruptError(f"{head.data_size} bytes are not a tensor of {head.dtype} and shape {head.shape}")
 

@@ -68,3 +68,25 @@ def join(layout: Layout, planes: list[bytes], base: int) -> bytes:
     """The bytes of the elements whose planes (plane 0 the most significant) are given."""
     elements = (int.from_bytes(bytes(parts), "big") for parts in zip(*planes, strict=True))
     return b"".join(layout.inverse(z, base).to_bytes(layout.width, "little") for z in elements)
+
+
+def split(layout_id: int, data: bytes, base: int) -> list[bytes]:
+    """The planes of a layout's elements: the other way round."""
+    layout = LAYOUTS[layout_id]
+    bits = 8 * layout.width
+
+    def forward(x: int) -> int:
+        if layout_id in (3, 7, 11):
+            return (x << 1 ^ ((1 << bits) - 1) * (x >> (bits - 1))) % (1 << bits)
+        if layout_id in (4, 5, 8, 9):
+            upper, lower = divmod(x, 1 << (bits - 16))
+            z = _rotr(upper, 15, 16)
+            z = _rotr((z - (base << 7)) % 2**16, 15, 16) if layout.relative16 else z
+            return z << (bits - 16) | lower
+        if layout_id == 12:
+            return _rotr((_rotr(x, 63, 64) - (base << 53)) % 2**64, 61, 64)
+        return x
+
+    step = range(0, len(data), layout.width)
+    values = [forward(int.from_bytes(data[i : i + layout.width], "little")) for i in step]
+    return [bytes(z >> (bits - 8 * (p + 1)) & 0xFF for z in values) for p in range(layout.width)]

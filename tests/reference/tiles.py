@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .cursor import Cursor, need
 
 LONGEST_CODE = 12
-RUN = 15
+FIRST_PREVIOUS = 8
 
 
 @dataclass(frozen=True)
@@ -110,22 +110,30 @@ def _read_huffman(cursor: Cursor) -> Huffman:
 
 
 def _read_lengths(cursor: Cursor, count: int) -> list[int]:
-    nibbles: list[int] = []
+    """The code length of each of `count` symbols; 0 where the symbol is not in the table."""
+    bits: list[int] = []
 
-    def nibble() -> int:
-        if not nibbles:
-            byte = cursor.uint(1)
-            nibbles.extend((byte & 15, byte >> 4))
-        return nibbles.pop(0)
+    def number(size: int) -> int:
+        value = 0
+        for bit in range(size):
+            if not bits:
+                byte = cursor.uint(1)
+                bits.extend(byte >> i & 1 for i in range(8))
+            value |= bits.pop(0) << bit
+        return value
 
     lengths: list[int] = []
+    previous = FIRST_PREVIOUS
     while len(lengths) < count:
-        value = nibble()
-        if value == RUN:
-            lengths += [0] * (nibble() + 16 * nibble() + 1)
-        else:
-            need(value <= LONGEST_CODE, "code too long")
-            lengths.append(value)
-    need(len(lengths) == count, "run of absent symbols too long")
-    need(not any(nibbles), "unused nibble is set")
+        ones = 0
+        while ones < 4 and number(1):
+            ones += 1
+        if ones == 4:
+            lengths += [0] * (number(8) + 1)
+            continue
+        previous = (previous, previous + 1, previous - 1)[ones] if ones < 3 else number(4)
+        need(1 <= previous <= LONGEST_CODE, "wrong code length")
+        lengths.append(previous)
+    need(len(lengths) == count and lengths[0] > 0 and lengths[-1] > 0, "first or last symbol is absent")
+    need(not any(bits), "unused bits are set")
     return lengths
