@@ -162,6 +162,14 @@ def check_free(target: Path) -> None:
         raise OutputExistsError(f"{target} exists; use force to replace it")
 
 
+def check_replaceable(target: Path) -> None:
+    """Raise `OutputExistsError` if `target` is what no file may replace: a folder, a device, a pipe."""
+    if target.is_dir():
+        raise OutputExistsError(f"{target} is a folder")
+    if target.exists() and not target.is_file():
+        raise OutputExistsError(f"{target} is not a regular file: outputs are files of their own")
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in `folder` to the disk, where the system can do that for a folder."""
     try:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .atomic import OutputFile, check_free, output_file, sync_folder
+from .atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
 from .comparing import first_difference
-from .errors import MismatchError, OutputExistsError, ZipnnError
+from .errors import MismatchError, ZipnnError
 from .filereader import FileReader
 
 Progress = Callable[[int, int], None]
@@ -75,8 +75,7 @@ class Conversion:
             raise ZipnnError(f"file {self.source}: its name does not tell the original's; give an output")
         if target.exists() and os.path.samefile(target, self.source):
             raise ZipnnError(f"file {self.source}: input and output are the same file; use in_place")
-        if target.is_dir():
-            raise OutputExistsError(f"{target} is a folder")
+        check_replaceable(target)
         if not self._overwrite:
             check_free(target)
         return target

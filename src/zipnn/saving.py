@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .atomic import OutputFile, output_file
+from .atomic import OutputFile, check_replaceable, output_file
 from .comparing import difference_from
 from .containers.safetensors import TensorFile
 from .containers.safetensors_plan import UnsuitableError, make_plan
@@ -53,6 +53,7 @@ def save_file(
         TypeError: a name, a tensor or an entry of the metadata is of the wrong type.
         ValueError: a tensor has no data of its own (sparse, meta) or a dtype that safetensors lacks,
             or `level` is not known.
+        OutputExistsError: `filename` is a folder, a device or a pipe.
         MismatchError: what was written did not decode to the tensors; were they changed meanwhile?
         OSError: writing failed; a file of that name is as it was.
     """
@@ -85,6 +86,7 @@ def _save(
     pieces: Callable[[FileReader], Iterator[tuple[int, memoryview]]],
 ) -> None:
     """Write `target`, compare what it decodes to (`pieces`) with the layout, and give it its name."""
+    check_replaceable(target)
     with output_file(target) as output:
         write(output)
         output.sync()

@@ -7,11 +7,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..containers import kinds
-from ..filereader import FileReader
-from ..files import compress_file, compressed_path
-from ..trees import compress_tree
-from .conversion import convert
 from .errors import Exit
 from .options import add_command, add_writing
 from .output import Console
@@ -55,6 +50,10 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    from ..files import compress_file
+    from ..trees import compress_tree
+    from .conversion import convert
+
     return convert(
         args,
         console,
@@ -68,6 +67,10 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 
 def default_output(path: Path) -> Path:
     """Where `compress_file` writes if it is not told; a compressed file stays what it is."""
+    from ..containers import kinds
+    from ..filereader import FileReader
+    from ..files import compressed_path
+
     with FileReader(path) as reader:
         kind = kinds.kind_of(reader)
     return path if kind in (kinds.COMPRESSED, kinds.ARCHIVE) else compressed_path(path, kind)

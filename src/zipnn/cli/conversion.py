@@ -62,12 +62,16 @@ def convert(
                 **options,
             )
             done = answer if isinstance(answer, list) else [answer]
-        _tell(done, console, outcome)
-        results += done
+        for result in done:
+            if result.action == "failed":
+                outcome.fail(result.source, ZipnnError(result.reason))
+            elif len(done) <= _DETAILS or result.action in _CONVERTED:
+                console.result(_line(result, args.delete_original))
+        results += [result for result in done if result.action != "failed"]
     seconds = time.monotonic() - begun
     total = _total(results, seconds)
     if len(results) > 1:
-        console.result(_summary(results, total))
+        console.result(_summary(results, total, args.dry_run))
     if args.dry_run and results:
         console.note("dry run: nothing was written, sizes are estimated from samples")
     return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
@@ -92,7 +96,8 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Path], Path | N
             output = args.output / (default or path).name
         outputs.append(output)
         if not args.in_place:
-            targets.update(filter(None, [output or _default_or_none(path, default_output)]))
+            target = output or _default_or_none(path, default_output)
+            targets.update([target.absolute()] if target else [])
     for target, count in targets.items():
         if count > 1:
             raise UsageError(f"{count} of the paths would be written to {target}", "give each its own -o")
@@ -109,15 +114,7 @@ def _default_or_none(path: Path, default_output: Callable[[Path], Path | None]) 
         return None
 
 
-def _tell(results: list[FileResult], console: Console, outcome: Outcome) -> None:
-    for result in results:
-        if result.action == "failed":
-            outcome.fail(result.source, ZipnnError(result.reason))
-        elif len(results) <= _DETAILS or result.action in _CONVERTED:
-            console.result(_line(result))
-
-
-def _line(result: FileResult) -> str:
+def _line(result: FileResult, delete_original: bool) -> str:
     """`model.safetensors -> model.znn.safetensors: 90.9 MB -> 74.2 MB, saved 16.7 MB (18.4 %), ...`."""
     names = text.name(result.source)
     if result.output is not None and result.output.resolve() != result.source.resolve():
@@ -128,17 +125,21 @@ def _line(result: FileResult) -> str:
     sizes = f"{text.size(before)} -> {text.size(after)}{_saved(before, after)}"
     if result.action.startswith("would"):
         return f"{names}: {result.action.replace('-', ' ')}, {sizes}"
-    speed = text.speed(result.original_size, result.seconds)
-    return f"{names}: {sizes}, {text.duration(result.seconds)}, {speed}"
+    removed = ", original removed" if delete_original else ""
+    return f"{names}: {sizes}, {_pace(result.original_size, result.seconds)}{removed}"
 
 
-def _summary(results: list[FileResult], total: dict[str, Any]) -> str:
+def _summary(results: list[FileResult], total: dict[str, Any], dry_run: bool) -> str:
     counts = Counter(result.action.replace("-", " ") for result in results)
     files = ", ".join(f"{count} {action}" for action, count in counts.items())
     before, after = total["size_before"], total["size_after"]
     sizes = f"{text.size(before)} -> {text.size(after)}{_saved(before, after)}"
-    speed = text.speed(total["original_size"], total["seconds"])
-    return f"total: {files}: {sizes}, {text.duration(total['seconds'])}, {speed}"
+    pace = "" if dry_run else ", " + _pace(total["original_size"], total["seconds"])
+    return f"total: {files}: {sizes}{pace}"
+
+
+def _pace(size: int, seconds: float) -> str:
+    return f"{text.duration(seconds)}, {text.speed(size, seconds)}"
 
 
 def _saved(before: int, after: int) -> str:
@@ -156,12 +157,11 @@ def _before_after(result: FileResult) -> tuple[int, int]:
 
 
 def _total(results: list[FileResult], seconds: float) -> dict[str, Any]:
-    good = [result for result in results if result.action != "failed"]
-    pairs = [_before_after(result) for result in good]
+    pairs = [_before_after(result) for result in results]
     return {
-        "files": len(good),
-        "original_size": sum(result.original_size for result in good),
-        "compressed_size": sum(result.compressed_size for result in good),
+        "files": len(results),
+        "original_size": sum(result.original_size for result in results),
+        "compressed_size": sum(result.compressed_size for result in results),
         "size_before": sum(before for before, _ in pairs),
         "size_after": sum(after for _, after in pairs),
         "seconds": seconds,

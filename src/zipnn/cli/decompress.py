@@ -6,9 +6,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..files import decompress_file, original_path
-from ..trees import decompress_tree
-from .conversion import convert
 from .errors import Exit
 from .options import add_command, add_writing
 from .output import Console
@@ -42,6 +39,10 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    from ..files import decompress_file, original_path
+    from ..trees import decompress_tree
+    from .conversion import convert
+
     return convert(
         args,
         console,

@@ -8,15 +8,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError
-from ..report.inspection import FileReport, TensorReport, inspect
 from . import text
 from .errors import Exit
 from .jobs import Outcome, as_json
 from .options import add_command, add_threads
 from .output import Console
+
+if TYPE_CHECKING:
+    from ..report.inspection import FileReport, TensorReport
 
 _DETAILS = """\
 Shows kind, sizes and metadata of safetensors files (compressed or not) and of archives,
@@ -53,14 +55,19 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    from ..report.inspection import inspect
+
     outcome = Outcome(args.command, console)
-    reports: list[dict[str, Any]] = []
+    files: list[Path] = []
     for path in args.paths:
         with outcome.attempt(path):
-            for file in _files(path):
-                report = inspect(file, bound=args.bound, threads=args.threads)
-                _show(report, args.tensors, console, first=not reports)
-                reports.append({**as_json(report), "ratio": report.ratio, "bound": report.bound})
+            files += _files(path)
+    reports: list[dict[str, Any]] = []
+    for file in files:
+        with outcome.attempt(file, "reading" if args.bound else ""):
+            report = inspect(file, bound=args.bound, threads=args.threads)
+            _show(report, args.tensors, console, first=not reports)
+            reports.append({**as_json(report), "ratio": report.ratio, "bound": report.bound})
     return outcome.finish(reports)
 
 

@@ -6,17 +6,17 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..conversion import FileResult
 from ..errors import ZipnnError
-from ..trees import verify_tree
-from ..verification import verify_file
 from . import text
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
 from .options import add_command, add_threads
 from .output import Console, ProgressLine
+
+if TYPE_CHECKING:
+    from ..conversion import FileResult
 
 _DETAILS = """\
 One path: decodes everything in it against the checksums. Two paths: proves that both
@@ -80,13 +80,19 @@ def _pairs(args: argparse.Namespace) -> list[tuple[Path, Path | None]]:
 def _verify_file(
     path: Path, other: Path | None, threads: int, progress: ProgressLine, console: Console
 ) -> dict[str, Any]:
+    from ..containers import kinds
+    from ..verification import verify_file
+
     result = verify_file(path, other, threads=threads, progress=progress)
-    names = text.name(path) if other is None else f"{text.name(path)} and {text.name(other)}"
-    words = [f"{names}: {'intact' if other is None else 'equal'}"]
-    if result.tensors:
-        words.append(f"{result.tensors} tensors")
-    words += [text.size(result.original_size), text.duration(result.seconds)]
-    console.result(", ".join([*words, text.speed(result.original_size, result.seconds)]))
+    tensors = [f"{result.tensors} tensors"] if result.tensors else []
+    pace = _pace(result.original_size, result.seconds)
+    if other is not None:
+        line = [f"{text.name(path)} and {text.name(other)}: equal", *tensors, *pace]
+    elif result.kind == kinds.SAFETENSORS:
+        line = [f"{text.name(path)}: well-formed", *tensors]
+    else:
+        line = [f"{text.name(path)}: intact", *tensors, *pace]
+    console.result(", ".join(line))
     for note in result.notes:
         console.result(f"  note: {text.name(note)}")
     return {"action": "verified", **as_json(result)}
@@ -100,21 +106,27 @@ def _verify_folder(
     console: Console,
     outcome: Outcome,
 ) -> list[dict[str, Any]]:
+    from ..trees import verify_tree
+
     begun = time.monotonic()
     results = verify_tree(path, other, threads=threads, progress=progress)
     seconds = time.monotonic() - begun
     good = [result for result in results if result.action == "verified"]
-    skipped = sum(result.action == "skipped" for result in results)
-    for result in results:
-        if result.action == "failed":
-            outcome.fail(result.source, ZipnnError(result.reason))
-    size = sum(result.original_size for result in good)
+    failed = [result for result in results if result.action == "failed"]
+    for result in failed:
+        outcome.fail(result.source, ZipnnError(result.reason))
+    count = f"{len(good)} of {len(good) + len(failed)}" if failed else str(len(good))
     what = "intact" if other is None else f"equal to those of {text.name(other)}"
-    words = [f"{text.name(path)}: {len(good)} of {len(results) - skipped} files {what}"]
+    line = [f"{text.name(path)}: {count} files {what}"]
+    skipped = len(results) - len(good) - len(failed)
     if skipped:
-        words.append(f"{skipped} that are not compressed were skipped")
-    console.result(", ".join([*words, text.size(size), text.duration(seconds), text.speed(size, seconds)]))
+        line.append(f"{skipped} skipped (not compressed)")
+    console.result(", ".join([*line, *_pace(sum(result.original_size for result in good), seconds)]))
     return [_as_record(result, path, other) for result in good]
+
+
+def _pace(size: int, seconds: float) -> list[str]:
+    return [text.size(size), text.duration(seconds), text.speed(size, seconds)]
 
 
 def _as_record(result: FileResult, folder: Path, other: Path | None) -> dict[str, Any]:
