@@ -77,28 +77,35 @@ def write_archive(
         segments.append({"offset": offset, "size": size, "at": at, "length": len(frame)})
         at += len(frame)
         progress(offset + size)
-    index = {"name": source.path.name, "size": source.size, "format": "bytes", "segments": segments}
-    # A file name need not be UTF-8; it is there for people, so what cannot be written is replaced.
-    text = json.dumps(index, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-    frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+    frame = _index_frame(source, segments)
     sink.write(frame)
     place = struct.pack("<QQ", at, len(frame))
     sink.write(place + struct.pack("<Q", _core.xxh3_64(place)) + _INDEX_MAGIC)
     return at + len(frame) + _FOOTER.size
 
 
+def _index_frame(source: FileReader, segments: list[dict[str, int]]) -> bytes:
+    index = {"name": source.path.name, "size": source.size, "format": "bytes", "segments": segments}
+    # A file name need not be UTF-8; it is there for people, so what cannot be written is replaced.
+    text = json.dumps(index, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return write_frame(text, dtype="U8", shape=(len(text),), align=8)
+
+
 def estimate_archive(source: FileReader, *, level: str) -> int:
     """Expected size in bytes of the archive of a file, from a sample of it."""
+    offsets = range(0, source.size, _SEGMENT)
+    places = [{"offset": at, "size": _SEGMENT, "at": at, "length": _SEGMENT} for at in offsets]
+    around = _HEADER.size + len(_index_frame(source, places)) + _FOOTER.size
     size = min(_SAMPLE, source.size)
     if size == 0:
-        return _HEADER.size + _FOOTER.size
+        return around
     pieces = min(_SAMPLE_PIECES, source.size // size)
     stride = (source.size - size) // max(pieces - 1, 1)
     coded = 0
     for index in range(pieces):
         sample = source.read(index * stride, size)
         coded += len(write_frame(sample, dtype="U8", shape=(size,), level=level))
-    return coded * source.size // (pieces * size) + _HEADER.size + _FOOTER.size
+    return coded * source.size // (pieces * size) + around
 
 
 def open_archive(path: str | os.PathLike[str]) -> Archive:
