@@ -37,17 +37,7 @@ struct Layout {
 /// The properties of a layout that exists (`id < layout_count`).
 const Layout& layout_of(LayoutId id);
 
-/// Elements -> planes. `planes[p]` has room for `n` bytes.
-void split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
-           std::uint8_t* const* planes);
-
-/// Planes -> elements; the inverse of `split`.
-void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
-           std::uint8_t* elements);
-
-/// Packs plane bytes with bit 0 clear; writes packed7_size(n) bytes.
-void pack7(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed);
-void unpack7(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane);
+/// Bytes that the packed form of a plane of 7-bit values takes.
 constexpr std::size_t packed7_size(std::size_t n) { return n / 128 * 112 + n % 128; }
 
 }  // namespace zipnn

@@ -29,7 +29,7 @@ void decode_planes(const PlaneDecoder& decoder, Bytes payload, std::size_t eleme
     if (cursor.left() != 0) throw CorruptError("payload is not used up");
     if (layout.overflow && planes[1] == scratch[1].data())
         for (const std::uint32_t at : overflows) scratch[1].data()[at] |= 1;
-    merge(coder.layout, coder.base, planes.data(), elements, out.data());
+    active_kernels().merge(coder.layout, coder.base, planes.data(), elements, out.data());
     std::ranges::copy(tail, out.begin() + static_cast<std::ptrdiff_t>(coded));
 }
 

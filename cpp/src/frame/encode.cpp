@@ -9,6 +9,7 @@
 #include "frame/plane_decoder.hpp"
 #include "frame/plane_encoder.hpp"
 #include "frame/train.hpp"
+#include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 #include "zipnn/pool.hpp"
@@ -34,7 +35,7 @@ void encode_packed7(Bytes plane, std::vector<std::uint8_t>& out) {
     out.push_back(static_cast<std::uint8_t>(PlaneMode::packed7));
     const std::size_t at = out.size();
     out.resize(at + packed7_size(plane.size()));
-    pack7(plane.data(), plane.size(), out.data() + at);
+    active_kernels().pack7(plane.data(), plane.size(), out.data() + at);
 }
 
 /// Planes 0 and 1 of a layout whose plane 0 may overflow.
@@ -58,7 +59,7 @@ std::vector<std::uint8_t> encode_chunk(const PlaneEncoder& encoder, Bytes chunk)
     std::array<std::uint8_t*, max_planes> planes{};
     auto& scratch = thread_scratch();
     for (std::size_t p = 0; p < layout.planes; ++p) planes[p] = scratch[p].reserve(n);
-    split(coder.layout, coder.base, chunk.data(), n, planes.data());
+    active_kernels().split(coder.layout, coder.base, chunk.data(), n, planes.data());
     std::vector<std::uint8_t> out;
     std::size_t p = 0;
     if (layout.overflow) {

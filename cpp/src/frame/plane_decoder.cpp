@@ -94,7 +94,7 @@ const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std:
         case PlaneMode::packed7: {
             if (!coder_.properties().overflow || plane != 1) throw CorruptError("packed7 where it cannot be");
             std::uint8_t* out = scratch.reserve(n);
-            unpack7(cursor.take(packed7_size(n), "packed7 plane").data(), n, out);
+            active_kernels().unpack7(cursor.take(packed7_size(n), "packed7 plane").data(), n, out);
             return out;
         }
     }

@@ -8,6 +8,7 @@
 
 #include "entropy/cost.hpp"
 #include "frame/train_plane.hpp"
+#include "simd/kernels.hpp"
 
 namespace zipnn {
 namespace {
@@ -70,7 +71,7 @@ std::vector<std::vector<std::uint8_t>> planes_of(const Candidate& candidate, Byt
     std::vector<std::vector<std::uint8_t>> planes(layout.planes, std::vector<std::uint8_t>(n));
     std::array<std::uint8_t*, max_planes> pointers{};
     for (std::size_t p = 0; p < layout.planes; ++p) pointers[p] = planes[p].data();
-    split(candidate.layout, candidate.base, sample.data(), n, pointers.data());
+    active_kernels().split(candidate.layout, candidate.base, sample.data(), n, pointers.data());
     return planes;
 }
 

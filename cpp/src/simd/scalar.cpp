@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "simd/kernels.hpp"
 
-#include "simd/huffman_kernels.hpp"
-#include "simd/layered_kernels.hpp"
-#include "simd/xxh3_kernel.hpp"
+#include "simd/generic/prelude.hpp"
+
+#define ZIPNN_TARGET scalar
+#include "simd/generic/fields.hpp"
+#include "simd/generic/huffman.hpp"
+#include "simd/generic/layered.hpp"
+#include "simd/generic/xxh3.hpp"
 
 namespace zipnn {
 
 const Kernels scalar_kernels = {
     .name = "scalar",
     .xxh3_accumulate = scalar::xxh3_accumulate,
+    .split = scalar::split,
+    .merge = scalar::merge,
+    .pack7 = scalar::pack7,
+    .unpack7 = scalar::unpack7,
     .huffman_decode = scalar::huffman_decode,
     .huffman_encode = scalar::huffman_encode,
     .layered_decode = scalar::layered_decode,

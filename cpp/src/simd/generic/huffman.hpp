@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
-#pragma once
-
-#include <array>
-#include <bit>
-
-#include "bytes.hpp"
-#include "simd/kernels.hpp"
 
 /// Huffman kernels in portable C++. Several tiles are decoded side by side, so that the chain
 /// "look up, shift, look up" of one hides behind the others'.
-namespace zipnn::scalar {
+namespace zipnn::ZIPNN_TARGET {
 
 /// Reads a bit string from bit 0 upwards. A one above the valid bits marks where they end, so
 /// the bits used up are the leading zeros.
@@ -153,4 +146,4 @@ inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::ui
     return static_cast<std::size_t>(out - target) + (filled != 0 ? 1 : 0);
 }
 
-}  // namespace zipnn::scalar
+}  // namespace zipnn::ZIPNN_TARGET

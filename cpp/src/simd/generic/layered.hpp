@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
-#pragma once
-
-#include <algorithm>
-#include <array>
-#include <bit>
-
-#include "bytes.hpp"
-#include "simd/kernels.hpp"
 
 /// Layered kernels in portable C++.
-namespace zipnn::scalar {
+namespace zipnn::ZIPNN_TARGET {
 
 constexpr std::size_t block = 128;
 using Codes = std::array<std::uint8_t, block>;
@@ -66,30 +58,49 @@ inline void decode_level(const std::uint8_t* packed, std::size_t n, const std::u
     }
 }
 
-inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
-    // The levels lie bottom up: D, C, B, A. Their sizes follow from counting 3s, top down.
+/// Where the levels of a payload lie (bottom up: D, C, B, A) and how many elements each codes.
+struct LayeredSections {
+    const std::uint8_t *a, *b, *c, *d;
+    std::size_t n_b, n_c, n_d;
+};
+
+/// The sizes follow from counting 3s, top down. False if they do not add up to the payload.
+inline bool find_sections(const TileIn& tile, LayeredSections& sections) {
     const std::size_t n = tile.elements, size_a = codes2_size(n);
     if (size_a > tile.size) return false;
-    const std::uint8_t* a = tile.source + tile.size - size_a;
-    const std::size_t n_b = count_threes(a, size_a), size_b = codes2_size(n_b);
-    if (n_b > n || size_b > static_cast<std::size_t>(a - tile.source)) return false;
-    const std::uint8_t* b = a - size_b;
-    const std::size_t n_c = count_threes(b, size_b), size_c = codes2_size(n_c);
-    if (n_c > n_b || size_c > static_cast<std::size_t>(b - tile.source)) return false;
-    const std::uint8_t* c = b - size_c;
-    const std::size_t n_d = count_threes(c, size_c);
-    if (n_d > n_c || (n_d + 1) / 2 != static_cast<std::size_t>(c - tile.source)) return false;
+    sections.a = tile.source + tile.size - size_a;
+    sections.n_b = count_threes(sections.a, size_a);
+    const std::size_t size_b = codes2_size(sections.n_b);
+    if (sections.n_b > n || size_b > static_cast<std::size_t>(sections.a - tile.source)) return false;
+    sections.b = sections.a - size_b;
+    sections.n_c = count_threes(sections.b, size_b);
+    const std::size_t size_c = codes2_size(sections.n_c);
+    if (sections.n_c > sections.n_b || size_c > static_cast<std::size_t>(sections.b - tile.source)) return false;
+    sections.c = sections.b - size_c;
+    sections.n_d = count_threes(sections.c, size_c);
+    sections.d = tile.source;
+    return sections.n_d <= sections.n_c &&
+           (sections.n_d + 1) / 2 == static_cast<std::size_t>(sections.c - sections.d);
+}
 
+inline void decode_level_d(const LayeredSections& sections, const std::uint8_t* symbols, std::uint8_t* out) {
+    for (std::size_t i = 0; i < sections.n_d; ++i) {
+        const unsigned code = sections.d[i / 2] >> (i % 2 * 4) & 0xfU;
+        out[i] = code < 15 ? symbols[9 + code] : std::uint8_t{0};
+    }
+}
+
+inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
+    LayeredSections sections;
+    if (!find_sections(tile, sections)) return false;
     std::array<std::uint8_t, tile_elements + 1> level_d, level_c, level_b;
     const std::uint8_t* symbols = table.symbols.data();
-    for (std::size_t i = 0; i < n_d; ++i) {
-        const unsigned code = tile.source[i / 2] >> (i % 2 * 4) & 0xfU;
-        level_d[i] = code < 15 ? symbols[9 + code] : std::uint8_t{0};
-    }
-    level_d[n_d] = level_c[n_c] = level_b[n_b] = 0;  // read, not used, behind the last escaped element
-    decode_level(c, n_c, symbols + 6, level_d.data(), level_c.data());
-    decode_level(b, n_b, symbols + 3, level_c.data(), level_b.data());
-    decode_level(a, n, symbols, level_b.data(), tile.target);
+    decode_level_d(sections, symbols, level_d.data());
+    // Read, not used, behind the last escaped element.
+    level_d[sections.n_d] = level_c[sections.n_c] = level_b[sections.n_b] = 0;
+    decode_level(sections.c, sections.n_c, symbols + 6, level_d.data(), level_c.data());
+    decode_level(sections.b, sections.n_b, symbols + 3, level_c.data(), level_b.data());
+    decode_level(sections.a, tile.elements, symbols, level_b.data(), tile.target);
     return true;
 }
 
@@ -133,4 +144,4 @@ inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t*
     return static_cast<std::size_t>(out - target);
 }
 
-}  // namespace zipnn::scalar
+}  // namespace zipnn::ZIPNN_TARGET

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
-#pragma once
 
-#include "bytes.hpp"
-
-namespace zipnn::scalar {
+namespace zipnn::ZIPNN_TARGET {
 
 inline void xxh3_accumulate(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
                             std::size_t stripes) {
@@ -17,4 +14,4 @@ inline void xxh3_accumulate(std::uint64_t* acc, const std::uint8_t* data, const 
     }
 }
 
-}  // namespace zipnn::scalar
+}  // namespace zipnn::ZIPNN_TARGET

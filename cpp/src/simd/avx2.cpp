@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "simd/kernels.hpp"
+
+#include "simd/generic/prelude.hpp"
+
+#if defined(ZIPNN_X86)
+
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,fma")
+#endif
+
+#define ZIPNN_TARGET avx2
+#include "simd/generic/fields.hpp"
+#include "simd/generic/huffman.hpp"
+#include "simd/generic/layered.hpp"
+#include "simd/generic/xxh3.hpp"
+#include "simd/x86/fields.hpp"
+#include "simd/x86/avx2.hpp"
+#include "simd/x86/layered.hpp"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace zipnn {
+
+const Kernels avx2_kernels = {
+    .name = "avx2",
+    .xxh3_accumulate = avx2::x86::Vector::xxh3_accumulate,
+    .split = avx2::x86::split,
+    .merge = avx2::x86::merge,
+    .pack7 = avx2::x86::pack7,
+    .unpack7 = avx2::x86::unpack7,
+    .huffman_decode = avx2::huffman_decode,
+    .huffman_encode = avx2::huffman_encode,
+    .layered_decode = avx2::x86::layered_decode<avx2::x86::Vector>,
+    .layered_encode = avx2::layered_encode,
+};
+
+}  // namespace zipnn
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "simd/kernels.hpp"
+
+#include "simd/generic/prelude.hpp"
+
+#if defined(ZIPNN_X86)
+
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2")
+#endif
+
+// GCC 12 sees uninitialised values inside its own AVX-512 headers.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#define ZIPNN_TARGET avx512
+#include "simd/generic/fields.hpp"
+#include "simd/generic/huffman.hpp"
+#include "simd/generic/layered.hpp"
+#include "simd/generic/xxh3.hpp"
+#include "simd/x86/fields.hpp"
+#include "simd/x86/avx512.hpp"
+#include "simd/x86/layered.hpp"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace zipnn {
+
+const Kernels avx512_kernels = {
+    .name = "avx512",
+    .xxh3_accumulate = avx512::x86::Vector::xxh3_accumulate,
+    .split = avx512::x86::split,
+    .merge = avx512::x86::merge,
+    .pack7 = avx512::x86::pack7,
+    .unpack7 = avx512::x86::unpack7,
+    .huffman_decode = avx512::huffman_decode,
+    .huffman_encode = avx512::huffman_encode,
+    .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,
+    .layered_encode = avx512::layered_encode,
+};
+
+}  // namespace zipnn
+
+#endif

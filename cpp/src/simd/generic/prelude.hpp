@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the generic kernels need. It comes before a file switches to a target's instructions, so that
+// nothing here is compiled for them.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "bytes.hpp"
+#include "simd/kernels.hpp"
