@@ -50,20 +50,34 @@ inline bool used_up(const BitReader& reader, const TileIn& tile) {
     return used % 8 == 0 || tile.source[tile.size - 1] >> (used % 8) == 0;
 }
 
-/// The last symbols of a tile one by one, with exact stores.
+/// One look-up: up to six symbols below `out`. The store reaches 8 bytes down.
+template <unsigned bits>
+void take_symbols(const HuffmanDecodeTable& table, BitReader& reader, std::uint8_t*& out) {
+    const std::uint64_t entry = table.entries[reader.peek<bits>()];
+    reader.skip(entry);
+    store_le(out - 8, entry);
+    out -= entry >> 8 & 0xff;
+}
+
+/// The last symbols of a tile, the very last one by one, with exact stores.
 template <unsigned bits>
 bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, BitReader reader, std::uint8_t* out) {
     const std::uint8_t* end = tile.source + tile.size;
-    while (out != tile.target) {
+    while (out - tile.target >= round_symbols && reader.at() <= end) {
+        for (std::size_t i = 0; i < refilled_bits / bits; ++i) take_symbols<bits>(table, reader, out);
         reader.refill();
-        if (reader.at() > end) return false;
-        for (std::size_t i = 0; i < refilled_bits / bits && out != tile.target; ++i) {
-            const std::uint16_t entry = table.single[reader.peek<bits>()];
-            reader.skip(entry & 0xffU);
-            *--out = static_cast<std::uint8_t>(entry >> 8);
-        }
     }
-    reader.refill();
+    while (out - tile.target >= 8 && reader.at() <= end) {
+        take_symbols<bits>(table, reader, out);
+        reader.refill();
+    }
+    while (out != tile.target) {
+        if (reader.at() > end) return false;
+        const std::uint16_t entry = table.single[reader.peek<bits>()];
+        reader.skip(entry & 0xffU);
+        *--out = static_cast<std::uint8_t>(entry >> 8);
+        reader.refill();
+    }
     return reader.at() <= end && used_up(reader, tile);
 }
 
@@ -86,12 +100,7 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
     };
     while (have_room()) {
         for (std::size_t i = 0; i < refilled_bits / bits; ++i) {
-            for (std::size_t lane = 0; lane < lanes; ++lane) {
-                const std::uint64_t entry = table.entries[readers[lane].template peek<bits>()];
-                readers[lane].skip(entry);
-                store_le(out[lane] - 8, entry);
-                out[lane] -= entry >> 8 & 0xff;
-            }
+            for (std::size_t lane = 0; lane < lanes; ++lane) take_symbols<bits>(table, readers[lane], out[lane]);
         }
         for (std::size_t lane = 0; lane < lanes; ++lane) readers[lane].refill();
     }
@@ -104,7 +113,7 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
 template <unsigned bits>
 bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
     bool whole = true;
-    for (; count >= 4; count -= 4, tiles += 4) whole &= decode_tiles<bits, 4>(table, tiles);
+    for (; count >= 8; count -= 8, tiles += 8) whole &= decode_tiles<bits, 8>(table, tiles);
     for (; count >= 1; count -= 1, tiles += 1) whole &= decode_tiles<bits, 1>(table, tiles);
     return whole;
 }
@@ -114,36 +123,41 @@ inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles,
                                          : decode_batch<max_code_bits>(table, tiles, count);
 }
 
+/// Codes joined, first one lowest, and their length.
+struct Codes {
+    std::uint64_t bits;
+    unsigned length;
+};
+
+inline Codes join(Codes first, Codes second) {
+    return {first.bits | second.bits << first.length, first.length + second.length};
+}
+
 inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
                                   std::uint8_t* target, bool* unseen) {
-    std::uint64_t window = 0;
-    unsigned filled = 0;
+    Codes window{0, 0};
     std::uint32_t flags = 0;
     std::uint8_t* out = target;
-    const auto put = [&](std::uint8_t symbol) {
+    const auto code_of = [&](std::uint8_t symbol) {
         const std::uint32_t code = table.codes[symbol];
         flags |= code;
-        window |= static_cast<std::uint64_t>(code & 0xffffU) << filled;
-        filled += code >> 16 & 0xffU;
+        return Codes{code & 0xffffU, code >> 16 & 0xffU};
     };
-    const auto flush = [&] {
-        store_le(out, window);
-        out += filled / 8;
-        window >>= filled & ~7U;
-        filled &= 7U;
+    const auto put = [&](Codes codes) {
+        window = join(window, codes);
+        store_le(out, window.bits);
+        out += window.length / 8;
+        window = {window.bits >> (window.length & ~7U), window.length & 7U};
     };
+    // Four codes fit behind seven bits. They are joined in pairs, so that only one step waits for the last.
+    static_assert(4 * max_code_bits + 7 < 64);
     std::size_t left = n;
-    for (; left >= 4; left -= 4) {
-        put(symbols[left - 1]);
-        put(symbols[left - 2]);
-        put(symbols[left - 3]);
-        put(symbols[left - 4]);
-        flush();
-    }
-    while (left > 0) put(symbols[--left]);
-    flush();
+    for (; left >= 4; left -= 4)
+        put(join(join(code_of(symbols[left - 1]), code_of(symbols[left - 2])),
+                 join(code_of(symbols[left - 3]), code_of(symbols[left - 4]))));
+    for (; left > 0; --left) put(code_of(symbols[left - 1]));
     *unseen = (flags & HuffmanEncodeTable::unseen_flag) != 0;
-    return static_cast<std::size_t>(out - target) + (filled != 0 ? 1 : 0);
+    return static_cast<std::size_t>(out - target) + (window.length != 0 ? 1 : 0);
 }
 
 }  // namespace zipnn::ZIPNN_TARGET
