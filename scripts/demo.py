@@ -37,7 +37,8 @@ def main() -> int:
     except (FetchError, zipnn.ZipnnError, OSError) as error:
         print(f"\nFAILED: {error}", file=sys.stderr)
         return 1
-    print("\nOK: the restored file is the original byte for byte, and so is every tensor loaded in between.")
+    print(f"\nThe files are in {FOLDER}.")
+    print("OK: the restored file is the original byte for byte, and so is every tensor loaded in between.")
     return 0
 
 
