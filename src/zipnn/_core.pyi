@@ -95,8 +95,16 @@ def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: s
     """A whole reference frame (docs/format.md, 2.7), padded to 8 bytes."""
 
 def compress(
-    data: Buffer, family: str, dtype: str, shape: tuple[int, ...], kind: int, flags: int, level: str,
-    attachment: Buffer, align: int, threads: int = 0,
+    data: Buffer,
+    family: str,
+    dtype: str,
+    shape: tuple[int, ...],
+    kind: int,
+    flags: int,
+    level: str,
+    attachment: Buffer,
+    align: int,
+    threads: int = 0,
 ) -> bytes:
     """One-shot: the frame of a buffer, padded to a multiple of `align` (1 or 8)."""
 

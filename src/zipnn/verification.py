@@ -85,7 +85,11 @@ _Outcome = tuple[int, int, tuple[str, ...]]
 
 def _decode(reader: FileReader, kind: str, threads: int, report: Progress) -> _Outcome:
     if kind == kinds.SAFETENSORS:
-        return len(TensorFile(reader).tensors), reader.size, ("not compressed: only the header could be checked",)
+        return (
+            len(TensorFile(reader).tensors),
+            reader.size,
+            ("not compressed: only the header could be checked",),
+        )
     content = kinds.open_content(reader)
     for offset, piece in content.original_pieces(threads):
         report(offset + len(piece), content.original_size)

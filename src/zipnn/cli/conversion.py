@@ -97,7 +97,8 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Path], Path | N
         outputs.append(output)
         if not args.in_place:
             target = output or _default_or_none(path, default_output)
-            targets.update([target.absolute()] if target else [])
+            if target is not None and target != path:  # what stays where it is writes nothing
+                targets[target.absolute()] += 1
     for target, count in targets.items():
         if count > 1:
             raise UsageError(f"{count} of the paths would be written to {target}", "give each its own -o")

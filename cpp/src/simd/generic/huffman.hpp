@@ -124,26 +124,26 @@ inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles,
 }
 
 /// Codes joined, first one lowest, and their length.
-struct Codes {
+struct BitRun {
     std::uint64_t bits;
     unsigned length;
 };
 
-inline Codes join(Codes first, Codes second) {
+inline BitRun join(BitRun first, BitRun second) {
     return {first.bits | second.bits << first.length, first.length + second.length};
 }
 
 inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
                                   std::uint8_t* target, bool* unseen) {
-    Codes window{0, 0};
+    BitRun window{0, 0};
     std::uint32_t flags = 0;
     std::uint8_t* out = target;
     const auto code_of = [&](std::uint8_t symbol) {
         const std::uint32_t code = table.codes[symbol];
         flags |= code;
-        return Codes{code & 0xffffU, code >> 16 & 0xffU};
+        return BitRun{code & 0xffffU, code >> 16 & 0xffU};
     };
-    const auto put = [&](Codes codes) {
+    const auto put = [&](BitRun codes) {
         window = join(window, codes);
         store_le(out, window.bits);
         out += window.length / 8;
