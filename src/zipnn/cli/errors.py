@@ -51,17 +51,27 @@ class UsageError(Exception):
         self.hint = hint
 
 
+class OutputLostError(Exception):
+    """Standard output takes no more. Ends the command, whatever it is doing."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(f"standard output: {_lower(cause.strerror or str(cause))}")
+        self.broken_pipe = isinstance(cause, BrokenPipeError)
+
+
 def exit_code(error: Exception) -> Exit:
     """The code that an exception ends a command with."""
     if isinstance(error, UsageError):
         return Exit.USAGE
+    if isinstance(error, OutputLostError) and error.broken_pipe:
+        return Exit.BROKEN_PIPE
     return Exit.EXISTS if isinstance(error, OutputExistsError) else Exit.FAILED
 
 
 def message_of(error: Exception) -> str:
     """One line about an exception."""
     if isinstance(error, OSError) and not isinstance(error, ZipnnError) and error.strerror:
-        reason = error.strerror[:1].lower() + error.strerror[1:]
+        reason = _lower(error.strerror)
         return f"{error.filename}: {reason}" if error.filename is not None else reason
     if isinstance(error, MemoryError):
         return "out of memory"
@@ -87,4 +97,8 @@ def hint_of(error: Exception) -> str:
 
 def is_expected(error: Exception) -> bool:
     """Whether an exception tells about the input or the system, not about an error in zipnn."""
-    return isinstance(error, ZipnnError | OSError | MemoryError | UsageError)
+    return isinstance(error, ZipnnError | OSError | MemoryError | UsageError | OutputLostError)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -13,7 +13,7 @@ from typing import Any
 import zipnn
 
 from . import text
-from .errors import Exit, exit_code, hint_of, message_of
+from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
 from .output import Console, ProgressLine
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ class Outcome:
         try:
             with progress:
                 yield progress
+        except OutputLostError:
+            raise
         except Exception as error:
             log.debug("%s", path, exc_info=error)
             self.fail(path, error)
@@ -55,7 +57,7 @@ class Outcome:
     def fail(self, path: Path, error: Exception) -> None:
         """Report that `path` failed."""
         message, hint = message_of(error), hint_of(error)
-        if str(path) not in message:
+        if str(path) not in message and getattr(error, "filename", None) is None:
             message = f"{path}: {message}"
         self._codes.add(exit_code(error))
         self._errors.append(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from . import compress, decompress, info, verify
-from .errors import Exit, exit_code, hint_of, message_of
+from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
 from .options import EXIT_CODES, Parser
 from .output import Console
 
@@ -43,13 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted")
         return int(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        _discard_output()
-        return int(Exit.BROKEN_PIPE)
     except Exception as error:
         logging.getLogger(__name__).debug("stopped by", exc_info=error)
-        console.error(message_of(error), hint_of(error))
-        return int(exit_code(error))
+        code = exit_code(error)
+        if isinstance(error, OutputLostError):
+            _discard_output()
+        if code != Exit.BROKEN_PIPE:
+            console.error(message_of(error), hint_of(error))
+        return int(code)
 
 
 def _parser() -> Parser:
@@ -89,6 +90,6 @@ def _log_to_stderr() -> None:
 
 
 def _discard_output() -> None:
-    """Let what is still buffered for the closed pipe go nowhere, so that the interpreter can end in peace."""
+    """Let what is still buffered go nowhere, so that the interpreter can end in peace."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

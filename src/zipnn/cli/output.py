@@ -11,9 +11,11 @@ import time
 from typing import Any, TextIO
 
 from . import text
+from .errors import OutputLostError
 
 _RED, _GREEN, _CYAN = "31", "32", "36"
 _REDRAW_SECONDS = 0.1
+_BAR = 24  # columns that a bar needs to be worth something
 
 
 class Console:
@@ -37,23 +39,23 @@ class Console:
     def result(self, line: str) -> None:
         """A result for people."""
         if not self.quiet and not self.json:
-            _write(sys.stdout, line)
+            _print(line)
 
     def document(self, value: dict[str, Any]) -> None:
         """The result for programs."""
         if self.json:
-            _write(sys.stdout, json.dumps(value, indent=2))
+            _print(json.dumps(value, indent=2))
 
     def note(self, line: str) -> None:
         """What happens, for people."""
         if not self.quiet:
-            _write(sys.stderr, line)
+            _say(line)
 
     def error(self, message: str, hint: str = "") -> None:
         """What went wrong, in one line, and what to do about it in another."""
-        _write(sys.stderr, f"zipnn: {_colour(sys.stderr, _RED, 'error:')} {_one_line(message)}")
+        _say(f"zipnn: {_colour(sys.stderr, _RED, 'error:')} {_one_line(message)}")
         if hint:
-            _write(sys.stderr, f"{_colour(sys.stderr, _CYAN, 'hint:')} {_one_line(hint)}")
+            _say(f"{_colour(sys.stderr, _CYAN, 'hint:')} {_one_line(hint)}")
 
     def progress(self, label: str) -> ProgressLine:
         """A progress line, seen on a terminal only."""
@@ -104,8 +106,9 @@ class ProgressLine:
         width = _columns(self._stream) - 1
         share = min(done / total, 1) if total else 1
         tail = f"  {share:4.0%}  {text.speed(done, seconds)}"
-        label = text.shorten(self._label, max(width - len(tail), 0))
-        bar = _bar(share, min(30, width - len(label) - len(tail) - 4))
+        room = max(width - len(tail), 0)
+        label = text.shorten(self._label, room - _BAR if room > 2 * _BAR else room)
+        bar = _bar(share, min(30, room - len(label) - 4))
         line = (label + bar + tail)[:width]
         painted = line.replace(bar, _colour(self._stream, _GREEN, bar), 1) if bar else line
         self._put(painted + " " * (self._length - len(line)) + "\r")
@@ -124,11 +127,22 @@ def _bar(share: float, width: int) -> str:
     return f"  [{'#' * full}{'-' * (width - full)}]"
 
 
-def _write(stream: TextIO | None, line: str) -> None:
-    """Write a line at once; to nowhere if the stream was closed before we began."""
-    if stream is not None:
-        stream.write(line + "\n")
-        stream.flush()
+def _print(line: str) -> None:
+    """A line to standard output, at once; to nowhere if that was closed before we began."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except OSError as error:
+            raise OutputLostError(error) from error
+
+
+def _say(line: str) -> None:
+    """A line to standard error, if anyone is there to read it."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
 
 def _one_line(message: str) -> str:
