@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from .filereader import Read
 
 _STEP = 256 << 10
+_READ = 1 << 20  # small enough for the allocator to hand the same pages out again
 
 
 def first_difference(one: memoryview, other: memoryview) -> int | None:
@@ -23,7 +24,9 @@ def first_difference(one: memoryview, other: memoryview) -> int | None:
 def difference_from(pieces: Iterator[tuple[int, memoryview]], read: Read) -> int | None:
     """Offset of the first byte in which `pieces` (offset, bytes) differ from what `read` gives, or None."""
     for offset, piece in pieces:
-        at = first_difference(piece, read(offset, len(piece)))
-        if at is not None:
-            return offset + at
+        for start in range(0, len(piece), _READ):
+            part = piece[start : start + _READ]
+            at = first_difference(part, read(offset + start, len(part)))
+            if at is not None:
+                return offset + start + at
     return None
