@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Whatever happens to a frame: a typed error or the same data, never others, never a crash."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zipnn
+from tests.properties.contents import Array
+from tests.reference.build import Plan, build_frame, seal, tables_of
+from tests.reference.layouts import split
+from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError, ZipnnError
+
+
+def _weights(count: int, dtype: str, level: str = "default") -> tuple[bytes, bytes]:
+    values: Array = np.random.default_rng(1).standard_normal(count).astype(dtype)
+    return zipnn.compress(values, level=level), values.tobytes()
+
+
+def _text() -> tuple[bytes, bytes]:
+    data = b"".join(b"layer.%d.weight, " % i for i in range(150))
+    return zipnn.compress(data), data
+
+
+def _built() -> tuple[bytes, bytes]:
+    # Packed plane, escapes, every kind of table, a tail and padding in one frame.
+    data = np.random.default_rng(2).standard_normal(300).astype("<f4").tobytes() + b"end"
+    planes = split(9, data[:1200], 3)
+    plans = [Plan("tiles", tables_of(planes[0], "hclf")), Plan("packed7"), Plan("constant"), Plan()]
+    plans[2] = Plan("tiles", tables_of(planes[2], "l"))
+    return build_frame(data, 9, plans, base=3, align=8, attachment=b"attached"), data
+
+
+FRAMES = {
+    "bfloat16": _weights(700, "bfloat16"),
+    "float16, fast": _weights(300, "float16", "fast"),
+    "layered": _weights(1500, "float32", "fast"),
+    "stored": (zipnn.compress(b"short"), b"short"),
+    "constant": (zipnn.compress(bytes(3000)), bytes(3000)),
+    "zstd": _text(),
+    "built": _built(),
+}
+
+
+def outcome(frame: bytes) -> bytes | type[Exception]:
+    """The data that a frame decodes to, or the class of the error."""
+    try:
+        result: bytes = zipnn.decompress(frame, framework="bytes", threads=1)
+    except ZipnnError as error:
+        return type(error)
+    return result
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_truncation_is_an_error(name: str) -> None:
+    frame, data = FRAMES[name]
+    assert outcome(frame) == data
+    assert {outcome(frame[:size]) for size in range(len(frame))} == {CorruptError}
+    assert {outcome(frame + extra) for extra in (b"\0", bytes(8), frame)} == {CorruptError}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_flipped_bit_is_an_error(name: str) -> None:
+    frame, data = FRAMES[name]
+    head_size = int.from_bytes(frame[8:12], "little")
+    mutable = bytearray(frame)
+    for bit in range(8 * len(frame)):
+        mutable[bit // 8] ^= 1 << bit % 8
+        result = outcome(bytes(mutable))
+        mutable[bit // 8] ^= 1 << bit % 8
+        if bit < 32:
+            assert result is FormatError
+        elif bit < 40:
+            assert result is UnsupportedVersionError
+        elif bit < 8 * head_size:
+            assert result is CorruptError
+        else:
+            # A damaged mode may look like a newer one; a bit that carries nothing changes nothing.
+            assert result in (CorruptError, UnsupportedVersionError) or result == data
+
+
+@settings(max_examples=1500)
+@given(
+    name=st.sampled_from(list(FRAMES)),
+    places=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6
+    ),
+    cut=st.integers(0, 40),
+)
+def test_a_damaged_frame_with_a_right_head_checksum_gives_no_other_data(
+    name: str, places: list[tuple[float, int]], cut: int
+) -> None:
+    frame, data = FRAMES[name]
+    mutable = bytearray(frame)
+    for place, value in places:
+        # Where a reader believes most: behind the magic, and mostly in the head.
+        mutable[4 + int(place * place * (len(frame) - 4))] = value
+    damaged = bytes(mutable[: len(mutable) - cut] if cut < 20 else mutable)
+    head_size = int.from_bytes(damaged[8:12], "little")
+    result = outcome(seal(damaged) if 44 <= head_size <= len(damaged) else damaged)
+    assert result == data or result in (CorruptError, FormatError, UnsupportedVersionError)
+
+
+@settings(max_examples=300)
+@given(noise=st.binary(max_size=200), version=st.sampled_from([0, 1, 1, 1, 2]))
+def test_noise_is_refused(noise: bytes, version: int) -> None:
+    assert outcome(noise) in (FormatError, CorruptError)
+    assert outcome(b"\x9aZNF" + bytes((version,)) + noise) in (CorruptError, UnsupportedVersionError)
