@@ -64,8 +64,10 @@ class OutputFile:
         if offset == self.position:
             self.write(data)
             return
-        self._flush()
         view = memoryview(data).cast("B")
+        if not len(view):
+            return
+        self._flush()
         self._write_all(offset, view)
         self.position = max(self.position, offset + len(view))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,12 @@ def test_wrong_requests_are_the_callers_errors(container: bytes, tmp_path: Path)
             file.read_into("raw", memoryview(bytearray(11)))
     with pytest.raises(ValueError, match="closed"):
         file.read_range("raw", 0, 1)
+
+
+def test_many_threads_read_one_file(original: bytes, container: bytes, tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(original)
+    (tmp_path / "m").write_bytes(container)
+    with open_tensors(tmp_path / "o") as plain, open_tensors(tmp_path / "m") as file:
+        truth = tensors_of(plain)
+        with ThreadPoolExecutor(8) as pool:
+            assert all(found == truth for found in pool.map(lambda _: tensors_of(file), range(64)))
