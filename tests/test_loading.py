@@ -537,6 +537,22 @@ def test_file_that_is_something_else(tmp_path: Path, content: bytes, message: st
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_dtype_that_only_a_name_tells_cannot_ask_for_memory(tmp_path: Path, framework: str) -> None:
+    dtype = "numpy:<f8" if framework == "np" else "torch:complex32"
+    header = b'{"w":{"dtype":"%s","shape":[1152921504606846976,16],"data_offsets":[0,8]},' % dtype.encode()
+    header += b'"x":{"dtype":"NEW","shape":[1],"data_offsets":[8,16]}}'
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    file = zipnn.safe_open(path, framework)
+    assert file.get_slice("x").get_dtype() == "NEW"
+    for use in (file.get_tensor, lambda name: file.get_slice(name)[0], lambda name: file.get_slice(name)[:0]):
+        with pytest.raises(zipnn.FormatError, match=r"tensor 'w': .* takes .* bytes, the file has 8"):
+            use("w")
+        with pytest.raises(zipnn.FormatError, match=r"tensor 'x': .* has no dtype for NEW"):
+            use("x")
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         zipnn.safe_open(tmp_path / "nope")

@@ -125,5 +125,5 @@ def open_framework(name: str, device: Any = "cpu") -> Framework:
 def _aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
     """An uninitialised, aligned byte array."""
     room = np.empty(size + ALIGNMENT, dtype=np.uint8)
-    skip = -room.ctypes.data % ALIGNMENT
+    skip = -room.__array_interface__["data"][0] % ALIGNMENT
     return room[skip : skip + size]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import buffers, dtypes
 from .containers.safetensors_layout import KEY_PREFIX
 from .filereader import fresh_buffer
 
@@ -109,13 +109,7 @@ class _Source:
 
     def bytes(self) -> memoryview:
         """The data, contiguous and little-endian; a copy only where they are not."""
-        tensor = self._tensor
-        if isinstance(tensor, np.ndarray):
-            array = np.asarray(tensor, dtype=tensor.dtype.newbyteorder("<"), order="C")
-        else:
-            plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-            array = plain.reshape(-1).view(sys.modules["torch"].uint8).numpy()
-        return array.reshape(-1).view(np.uint8).data.toreadonly()
+        return buffers.source_of(self._tensor).data.toreadonly()
 
 
 def _check_dense(name: str, tensor: Any) -> None:

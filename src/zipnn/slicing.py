@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .containers.safetensors import TensorFile, TensorInfo
-from .errors import error_place
+from .errors import FormatError, error_place
 from .frameworks import Framework, TorchFramework
 from .refusals import refusal
 
@@ -49,7 +49,7 @@ class TensorSlice:
             IndexError: the index does not fit the tensor.
             CorruptError: the part's data are damaged.
         """
-        shape = self._framework.shape(self._info.dtype, self._info.shape)
+        shape = framework_shape(self._file, self._info, self._framework)
         if isinstance(self._framework, TorchFramework):
             selection = torch_selection(index, shape)
             if selection is None:
@@ -80,10 +80,30 @@ class TensorSlice:
 
 def read_tensor(file: TensorFile, info: TensorInfo, framework: Framework, threads: int) -> Any:
     """A whole tensor, decoded straight into its memory, on the framework's device."""
+    shape = framework_shape(file, info, framework)
     with tensor_place(file, info):
-        tensor, data = framework.empty(info.dtype, framework.shape(info.dtype, info.shape))
+        tensor, data = framework.empty(info.dtype, shape)
     file.read_into(info.name, data, threads)
     return framework.place(tensor)
+
+
+def framework_shape(file: TensorFile, info: TensorInfo, framework: Framework) -> tuple[int, ...]:
+    """The tensor's shape in the framework.
+
+    Raises:
+        FormatError: the framework has no such dtype, or the file not the bytes that the tensor takes.
+            No memory was asked for yet.
+        MissingDependencyError: the dtype needs an optional package.
+    """
+    with tensor_place(file, info):
+        shape = framework.shape(info.dtype, info.shape)
+        needed = math.prod(shape) * int(framework.dtype(info.dtype).itemsize)
+        if needed != info.stop - info.start:
+            raise FormatError(
+                f"{info.dtype} of shape {list(info.shape)} takes {needed} bytes, "
+                f"the file has {info.stop - info.start}"
+            )
+    return shape
 
 
 def tensor_place(file: TensorFile, info: TensorInfo) -> contextlib.AbstractContextManager[None]:
