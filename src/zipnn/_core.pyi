@@ -112,7 +112,7 @@ def estimate(data: Buffer, family: str, level: str) -> float:
     """Expected ratio of coded to original size, from a sample."""
 
 def order0(data: Buffer, family: str) -> float:
-    """Order-0 entropy of the data's fields in bits per byte of data: exponent, mantissa planes, sign, each apart."""
+    """Order-0 entropy of the data's fields (exponent, mantissa planes, sign apart) in bits per byte."""
 
 def xxh3_64(data: Buffer, seed: int = 0) -> int:
     """XXH3-64 of a buffer."""
