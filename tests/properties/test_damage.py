@@ -13,6 +13,7 @@ from tests.properties.contents import Array
 from tests.reference.build import Plan, build_frame, seal, tables_of
 from tests.reference.layouts import split
 from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError, ZipnnError
+from zipnn.frames import FrameReader
 
 
 def _weights(count: int, dtype: str, level: str = "default") -> tuple[bytes, bytes]:
@@ -48,10 +49,12 @@ FRAMES = {
 def outcome(frame: bytes) -> bytes | type[Exception]:
     """The data that a frame decodes to, or the class of the error."""
     try:
-        result: bytes = zipnn.decompress(frame, framework="bytes", threads=1)
+        reader = FrameReader(lambda offset, size: memoryview(frame)[offset : offset + size], len(frame))
+        out = bytearray(reader.head.data_size)
+        reader.decode_into(memoryview(out), threads=1)
     except ZipnnError as error:
         return type(error)
-    return result
+    return bytes(out)
 
 
 @pytest.mark.parametrize("name", FRAMES)
