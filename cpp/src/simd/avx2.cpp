@@ -19,8 +19,8 @@
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
 #include "simd/generic/xxh3.hpp"
-#include "simd/x86/fields.hpp"
 #include "simd/x86/avx2.hpp"
+#include "simd/x86/fields.hpp"
 #include "simd/x86/layered.hpp"
 
 #if defined(__clang__)
@@ -41,7 +41,7 @@ const Kernels avx2_kernels = {
     .huffman_decode = avx2::huffman_decode,
     .huffman_encode = avx2::huffman_encode,
     .layered_decode = avx2::x86::layered_decode<avx2::x86::Vector>,
-    .layered_encode = avx2::layered_encode,
+    .layered_encode = avx2::x86::layered_encode<avx2::x86::Vector>,
 };
 
 }  // namespace zipnn

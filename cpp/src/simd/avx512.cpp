@@ -8,7 +8,10 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2"))), apply_to = function)
+#pragma clang attribute push(                                                                             \
+    __attribute__((                                                                                       \
+        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2")
@@ -25,8 +28,8 @@
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
 #include "simd/generic/xxh3.hpp"
-#include "simd/x86/fields.hpp"
 #include "simd/x86/avx512.hpp"
+#include "simd/x86/fields.hpp"
 #include "simd/x86/layered.hpp"
 
 #if defined(__clang__)
@@ -47,7 +50,7 @@ const Kernels avx512_kernels = {
     .huffman_decode = avx512::huffman_decode,
     .huffman_encode = avx512::huffman_encode,
     .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,
-    .layered_encode = avx512::layered_encode,
+    .layered_encode = avx512::x86::layered_encode<avx512::x86::Vector>,
 };
 
 }  // namespace zipnn

@@ -122,12 +122,12 @@ void with_field(LayoutId id, Run run) {
 }
 
 inline void split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
-           std::uint8_t* const* planes) {
+                  std::uint8_t* const* planes) {
     with_field(id, [&](auto field) { split_as<decltype(field)>(base, elements, n, planes); });
 }
 
 inline void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
-           std::uint8_t* elements) {
+                  std::uint8_t* elements) {
     with_field(id, [&](auto field) { merge_as<decltype(field)>(base, planes, n, elements); });
 }
 

@@ -100,7 +100,8 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
     };
     while (have_room()) {
         for (std::size_t i = 0; i < refilled_bits / bits; ++i) {
-            for (std::size_t lane = 0; lane < lanes; ++lane) take_symbols<bits>(table, readers[lane], out[lane]);
+            for (std::size_t lane = 0; lane < lanes; ++lane)
+                take_symbols<bits>(table, readers[lane], out[lane]);
         }
         for (std::size_t lane = 0; lane < lanes; ++lane) readers[lane].refill();
     }
@@ -114,7 +115,15 @@ template <unsigned bits>
 bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
     bool whole = true;
     for (; count >= 8; count -= 8, tiles += 8) whole &= decode_tiles<bits, 8>(table, tiles);
-    for (; count >= 1; count -= 1, tiles += 1) whole &= decode_tiles<bits, 1>(table, tiles);
+    if (count >= 4) {
+        whole &= decode_tiles<bits, 4>(table, tiles);
+        count -= 4, tiles += 4;
+    }
+    if (count >= 2) {
+        whole &= decode_tiles<bits, 2>(table, tiles);
+        count -= 2, tiles += 2;
+    }
+    if (count == 1) whole &= decode_tiles<bits, 1>(table, tiles);
     return whole;
 }
 

@@ -75,7 +75,8 @@ inline bool find_sections(const TileIn& tile, LayeredSections& sections) {
     sections.b = sections.a - size_b;
     sections.n_c = count_threes(sections.b, size_b);
     const std::size_t size_c = codes2_size(sections.n_c);
-    if (sections.n_c > sections.n_b || size_c > static_cast<std::size_t>(sections.b - tile.source)) return false;
+    if (sections.n_c > sections.n_b || size_c > static_cast<std::size_t>(sections.b - tile.source))
+        return false;
     sections.c = sections.b - size_c;
     sections.n_d = count_threes(sections.c, size_c);
     sections.d = tile.source;
@@ -121,6 +122,15 @@ inline std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::u
     return count;
 }
 
+/// Puts the levels of a tile together: D, C, B, A.
+inline std::uint8_t* join_levels(const std::uint8_t* ranks_d, std::size_t n_d, Bytes c, Bytes b, Bytes a,
+                                 std::uint8_t* out) {
+    for (std::size_t i = 0; i < n_d; i += 2)
+        *out++ = static_cast<std::uint8_t>(ranks_d[i] | (i + 1 < n_d ? ranks_d[i + 1] << 4 : 0));
+    for (const Bytes level : {c, b, a}) out = std::copy_n(level.data(), level.size(), out);
+    return out;
+}
+
 inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
                                   std::uint8_t* target, bool* unseen) {
     std::array<std::uint8_t, tile_elements + 1> ranks_a, ranks_b, ranks_c, ranks_d;
@@ -134,13 +144,9 @@ inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t*
     const std::size_t n_b = encode_level(ranks_a.data(), n, a.data(), ranks_b.data());
     const std::size_t n_c = encode_level(ranks_b.data(), n_b, b.data(), ranks_c.data());
     const std::size_t n_d = encode_level(ranks_c.data(), n_c, c.data(), ranks_d.data());
-    std::uint8_t* out = target;
-    ranks_d[n_d] = 0;
-    for (std::size_t i = 0; i < n_d; i += 2)
-        *out++ = static_cast<std::uint8_t>(ranks_d[i] | ranks_d[i + 1] << 4);
-    out = std::copy_n(c.data(), codes2_size(n_c), out);
-    out = std::copy_n(b.data(), codes2_size(n_b), out);
-    out = std::copy_n(a.data(), codes2_size(n), out);
+    const std::uint8_t* out =
+        join_levels(ranks_d.data(), n_d, Bytes(c).first(codes2_size(n_c)), Bytes(b).first(codes2_size(n_b)),
+                    Bytes(a).first(codes2_size(n)), target);
     return static_cast<std::size_t>(out - target);
 }
 

@@ -2,6 +2,16 @@
 
 namespace zipnn::ZIPNN_TARGET::x86 {
 
+/// For each mask of eight bytes, the places of those that are set, in order.
+constexpr std::array<std::uint64_t, 256> compress_places() {
+    std::array<std::uint64_t, 256> places{};
+    for (unsigned mask = 0; mask < 256; ++mask)
+        for (unsigned bit = 0, count = 0; bit < 8; ++bit)
+            if ((mask >> bit & 1) != 0) places[mask] |= std::uint64_t{bit} << 8 * count++;
+    return places;
+}
+inline constexpr auto places_by_mask = compress_places();
+
 /// 256-bit steps of the layered kernels.
 struct Vector {
     using Symbols = __m256i;
@@ -18,6 +28,75 @@ struct Vector {
         _mm256_storeu_si256(lanes + 1, high);
     }
 
+    /// Ranks of 32 symbols: all but zero must be within a window of 31.
+    class Ranks {
+      public:
+        static constexpr std::size_t step = 32;
+
+        static bool suits(const LayeredTable& table) { return window(table) >= 0; }
+
+        explicit Ranks(const LayeredTable& table) {
+            const int first = window(table);
+            std::array<std::uint8_t, 32> ranks;
+            for (int i = 0; i < 31; ++i)
+                ranks[static_cast<std::size_t>(i)] = table.rank[static_cast<std::size_t>((first + i) & 0xff)];
+            ranks[31] = first == 0 ? LayeredTable::unseen : table.rank[0];
+            first_ = _mm256_set1_epi8(static_cast<char>(first));
+            low_ =
+                _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(ranks.data())));
+            high_ = _mm256_broadcastsi128_si256(
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(ranks.data() + 16)));
+        }
+
+        bool look_up(const std::uint8_t* symbols, std::uint8_t* ranks) const {
+            const __m256i symbol = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols));
+            const __m256i last = _mm256_set1_epi8(31);
+            const __m256i index = _mm256_min_epu8(_mm256_sub_epi8(symbol, first_), last);
+            __m256i rank = _mm256_blendv_epi8(_mm256_shuffle_epi8(low_, index),
+                                              _mm256_shuffle_epi8(high_, index), _mm256_slli_epi16(index, 3));
+            // The last place is zero's alone.
+            const __m256i stray = _mm256_andnot_si256(_mm256_cmpeq_epi8(symbol, _mm256_setzero_si256()),
+                                                      _mm256_cmpeq_epi8(index, last));
+            rank = _mm256_or_si256(rank, stray);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(ranks),
+                                _mm256_andnot_si256(_mm256_cmpgt_epi8(_mm256_setzero_si256(), rank), rank));
+            return _mm256_movemask_epi8(rank) != 0;  // only `unseen` has bit 7 set
+        }
+
+      private:
+        /// The first symbol of a window that holds all but zero, or -1.
+        static int window(const LayeredTable& table) {
+            int first = 256, last = -1;
+            for (std::size_t i = 0; i < table.count; ++i) {
+                if (table.symbols[i] == 0) continue;
+                first = std::min(first, int{table.symbols[i]});
+                last = std::max(last, int{table.symbols[i]});
+            }
+            if (last < 0) return 0;
+            return last - first < 31 ? first : -1;
+        }
+
+        __m256i first_, low_, high_;
+    };
+
+    static std::size_t encode_block(const std::uint8_t* ranks, std::uint8_t* packed, std::uint8_t* escaped) {
+        const __m256i three = _mm256_set1_epi8(3);
+        __m256i codes = _mm256_setzero_si256();
+        std::uint8_t* out = escaped;
+        for (int i = 3; i >= 0; --i) {
+            const __m256i rank = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ranks + 32 * i));
+            codes = _mm256_or_si256(_mm256_slli_epi16(codes, 2), _mm256_min_epu8(rank, three));
+        }
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed), codes);
+        for (int i = 0; i < 4; ++i) {
+            const __m256i rank = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ranks + 32 * i));
+            const __m256i escape = _mm256_cmpeq_epi8(_mm256_max_epu8(rank, three), rank);
+            out = compress(_mm256_sub_epi8(rank, three), static_cast<unsigned>(_mm256_movemask_epi8(escape)),
+                           out);
+        }
+        return static_cast<std::size_t>(out - escaped);
+    }
+
     static Symbols symbols(const std::uint8_t* three) {
         return _mm256_broadcastsi128_si256(_mm_cvtsi32_si128(three[0] | three[1] << 8 | three[2] << 16));
     }
@@ -30,13 +109,29 @@ struct Vector {
         for (std::size_t i = 0; i < 4; ++i, codes = _mm256_srli_epi16(codes, 2)) {
             const __m256i code = _mm256_and_si256(codes, three);
             const __m256i is_escape = _mm256_cmpeq_epi8(code, three);
-            const __m256i symbol = _mm256_or_si256(_mm256_shuffle_epi8(by_code, code), expand(is_escape, next));
+            const __m256i symbol =
+                _mm256_or_si256(_mm256_shuffle_epi8(by_code, code), expand(is_escape, next));
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 32 * i), symbol);
         }
         return static_cast<std::size_t>(next - escaped);
     }
 
   private:
+    /// The bytes that are set in the mask, in order. Returns behind them.
+    static std::uint8_t* compress(__m256i bytes, unsigned mask, std::uint8_t* out) {
+        const __m128i low = _mm256_castsi256_si128(bytes), high = _mm256_extracti128_si256(bytes, 1);
+        out = compress_8(low, mask & 0xff, out);
+        out = compress_8(_mm_unpackhi_epi64(low, low), mask >> 8 & 0xff, out);
+        out = compress_8(high, mask >> 16 & 0xff, out);
+        return compress_8(_mm_unpackhi_epi64(high, high), mask >> 24, out);
+    }
+
+    static std::uint8_t* compress_8(__m128i bytes, unsigned mask, std::uint8_t* out) {
+        const __m128i places = _mm_cvtsi64_si128(static_cast<long long>(places_by_mask[mask]));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(bytes, places));
+        return out + _mm_popcnt_u32(mask);
+    }
+
     static __m256i xxh3_step(__m256i acc, const std::uint8_t* data, const std::uint8_t* secret) {
         const __m256i value = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data));
         const __m256i key =

@@ -32,8 +32,10 @@ struct WindowField {
 /// Upper and lower bytes of 32 words <-> two vectors of 32 bytes.
 inline void store_bytes(Words words, std::uint8_t* upper, std::uint8_t* lower) {
     const __m256i mask = _mm256_set1_epi16(0xff);
-    store(upper, cross(_mm256_packus_epi16(_mm256_srli_epi16(words.low, 8), _mm256_srli_epi16(words.high, 8))));
-    store(lower, cross(_mm256_packus_epi16(_mm256_and_si256(words.low, mask), _mm256_and_si256(words.high, mask))));
+    store(upper,
+          cross(_mm256_packus_epi16(_mm256_srli_epi16(words.low, 8), _mm256_srli_epi16(words.high, 8))));
+    store(lower,
+          cross(_mm256_packus_epi16(_mm256_and_si256(words.low, mask), _mm256_and_si256(words.high, mask))));
 }
 
 inline Words load_bytes(const std::uint8_t* upper, const std::uint8_t* lower) {
@@ -42,17 +44,20 @@ inline Words load_bytes(const std::uint8_t* upper, const std::uint8_t* lower) {
 }
 
 template <typename Field>
-std::size_t split16(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
+std::size_t split16(std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+                    std::uint8_t* const* planes) {
     const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
     std::size_t i = 0;
     for (; i + step <= n; i += step)
-        store_bytes({Field::forward(load(elements + 2 * i), shifted), Field::forward(load(elements + 2 * i + 32), shifted)},
+        store_bytes({Field::forward(load(elements + 2 * i), shifted),
+                     Field::forward(load(elements + 2 * i + 32), shifted)},
                     planes[0] + i, planes[1] + i);
     return i;
 }
 
 template <typename Field>
-std::size_t merge16(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
+std::size_t merge16(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
+                    std::uint8_t* elements) {
     const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
     std::size_t i = 0;
     for (; i + step <= n; i += step) {
@@ -80,7 +85,8 @@ inline void store_words(std::uint8_t* target, __m256i upper, __m256i lower) {
 }
 
 template <typename Field>
-std::size_t split32(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
+std::size_t split32(std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+                    std::uint8_t* const* planes) {
     const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
     std::size_t i = 0;
     for (; i + step <= n; i += step) {
@@ -94,7 +100,8 @@ std::size_t split32(std::uint16_t base, const std::uint8_t* elements, std::size_
 }
 
 template <typename Field>
-std::size_t merge32(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
+std::size_t merge32(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
+                    std::uint8_t* elements) {
     const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
     std::size_t i = 0;
     for (; i + step <= n; i += step) {

@@ -2,8 +2,14 @@
 
 /// Layered kernels: one `Vector` type does the steps that depend on the width (see avx2.cpp, avx512.cpp).
 ///
-/// Vector::decode_block(packed, symbols, escaped, out) decodes 128 elements of a level and returns how many of
-/// them were escaped; it may read 64 bytes from `escaped`.
+/// Vector::encode_block(ranks, packed, escaped) codes 128 ranks of a level, writes those of 3 and more, less
+/// 3, to `escaped` (with up to 64 bytes behind them) and returns how many they are.
+///
+/// Vector::Ranks(table).look_up(symbols, ranks) gives the ranks of Vector::Ranks::step symbols, 0 for unseen
+/// ones, and whether there were any; Vector::Ranks::suits(table) whether it can.
+///
+/// Vector::decode_block(packed, symbols, escaped, out) decodes 128 elements of a level and returns how many
+/// of them were escaped; it may read 64 bytes from `escaped`.
 namespace zipnn::ZIPNN_TARGET::x86 {
 
 /// A level's symbols with room for whole vectors behind them.
@@ -31,6 +37,49 @@ bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     decode_level<Vector>(sections.b, sections.n_b, symbols + 3, level_c.data(), level_b.data());
     decode_level<Vector>(sections.a, tile.elements, symbols, level_b.data(), tile.target);
     return true;
+}
+
+/// Ranks of the symbols, 0 for unseen ones; whether there were any.
+template <typename Vector>
+bool rank_symbols(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
+                  std::uint8_t* ranks) {
+    std::size_t i = 0;
+    bool unseen = false;
+    if (Vector::Ranks::suits(table)) {
+        const typename Vector::Ranks lookup(table);
+        for (; i + Vector::Ranks::step <= n; i += Vector::Ranks::step)
+            unseen |= lookup.look_up(symbols + i, ranks + i);
+    }
+    for (; i < n; ++i) {
+        const std::uint8_t rank = table.rank[symbols[i]];
+        unseen |= rank == LayeredTable::unseen;
+        ranks[i] = rank == LayeredTable::unseen ? std::uint8_t{0} : rank;
+    }
+    return unseen;
+}
+
+template <typename Vector>
+std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::uint8_t* packed,
+                         std::uint8_t* escaped) {
+    std::size_t count = 0, first = 0;
+    for (; first + 128 <= n; first += 128)
+        count += Vector::encode_block(ranks + first, packed + first / 4, escaped + count);
+    return count + ZIPNN_TARGET::encode_level(ranks + first, n - first, packed + first / 4, escaped + count);
+}
+
+template <typename Vector>
+std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
+                           std::uint8_t* target, bool* unseen) {
+    Level ranks_a, ranks_b, ranks_c, ranks_d;
+    std::array<std::uint8_t, tile_elements / 4 + 32> a, b, c;
+    *unseen = rank_symbols<Vector>(table, symbols, n, ranks_a.data());
+    const std::size_t n_b = encode_level<Vector>(ranks_a.data(), n, a.data(), ranks_b.data());
+    const std::size_t n_c = encode_level<Vector>(ranks_b.data(), n_b, b.data(), ranks_c.data());
+    const std::size_t n_d = encode_level<Vector>(ranks_c.data(), n_c, c.data(), ranks_d.data());
+    const std::uint8_t* out =
+        ZIPNN_TARGET::join_levels(ranks_d.data(), n_d, Bytes(c).first(codes2_size(n_c)),
+                                  Bytes(b).first(codes2_size(n_b)), Bytes(a).first(codes2_size(n)), target);
+    return static_cast<std::size_t>(out - target);
 }
 
 }  // namespace zipnn::ZIPNN_TARGET::x86

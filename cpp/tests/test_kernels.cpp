@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
+
+#include "check.hpp"
+#include "simd/kernels.hpp"
+
+using namespace zipnn;
+
+// Every set of kernels that this processor can run gives the bytes of the plain C++ ones.
+
+namespace {
+
+std::vector<std::uint8_t> noise(std::size_t size, check::Random& random) {
+    std::vector<std::uint8_t> bytes(size);
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random.next() >> 40);
+    return bytes;
+}
+
+/// Symbols of which a few are common, around `centre`.
+std::vector<std::uint8_t> skewed(std::size_t size, std::uint8_t centre, std::size_t spread,
+                                 check::Random& random) {
+    std::vector<std::uint8_t> symbols(size);
+    for (auto& symbol : symbols)
+        symbol = random.below(40) == 0
+                     ? 0
+                     : static_cast<std::uint8_t>(centre + random.below(1 + random.below(spread)));
+    return symbols;
+}
+
+Histogram counts_of(const std::vector<std::uint8_t>& symbols) {
+    Histogram counts{};
+    for (const auto symbol : symbols) ++counts[symbol];
+    return counts;
+}
+
+const std::size_t sizes[] = {1, 31, 32, 33, 63, 64, 127, 128, 129, 1000, 4000, 4095, 4096};
+
+template <typename Run>
+void for_each_other(Run run) {
+    for (const Kernels* kernels : available_kernels().subspan(1)) run(*kernels);
+}
+
+}  // namespace
+
+TEST(kernels_agree_on_fields) {
+    check::Random random(21);
+    for_each_other([&](const Kernels& kernels) {
+        for (std::uint8_t id = 1; id < layout_count - 1; ++id) {
+            const auto layout = static_cast<LayoutId>(id);
+            const Layout& properties = layout_of(layout);
+            for (const std::size_t n : sizes) {
+                const auto elements = noise(n * properties.width, random);
+                const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
+                std::array<std::vector<std::uint8_t>, max_planes> one, other;
+                std::array<std::uint8_t*, max_planes> one_planes{}, other_planes{};
+                std::array<const std::uint8_t*, max_planes> planes{};
+                for (std::size_t p = 0; p < properties.planes; ++p) {
+                    one[p].resize(n);
+                    other[p].resize(n);
+                    planes[p] = one_planes[p] = one[p].data();
+                    other_planes[p] = other[p].data();
+                }
+                scalar_kernels.split(layout, base, elements.data(), n, one_planes.data());
+                kernels.split(layout, base, elements.data(), n, other_planes.data());
+                CHECK(one == other);
+                std::vector<std::uint8_t> merged(elements.size());
+                kernels.merge(layout, base, planes.data(), n, merged.data());
+                CHECK(merged == elements);
+            }
+        }
+    });
+}
+
+TEST(kernels_agree_on_packing) {
+    check::Random random(22);
+    for_each_other([&](const Kernels& kernels) {
+        for (const std::size_t n : sizes) {
+            auto plane = noise(n, random);
+            for (auto& byte : plane) byte &= 0xfe;
+            std::vector<std::uint8_t> one(packed7_size(n)), other(packed7_size(n)), back(n);
+            scalar_kernels.pack7(plane.data(), n, one.data());
+            kernels.pack7(plane.data(), n, other.data());
+            CHECK(one == other);
+            kernels.unpack7(one.data(), n, back.data());
+            CHECK(back == plane);
+        }
+    });
+}
+
+TEST(kernels_agree_on_checksums) {
+    check::Random random(23);
+    for_each_other([&](const Kernels& kernels) {
+        const auto data = noise(64 * 40, random), secret = noise(64 + 8 * 40, random);
+        for (std::size_t stripes = 0; stripes <= 40; ++stripes) {
+            std::array<std::uint64_t, 8> one = {1, 2, 3, 4, 5, 6, 7, 8}, other = one;
+            scalar_kernels.xxh3_accumulate(one.data(), data.data(), secret.data(), stripes);
+            kernels.xxh3_accumulate(other.data(), data.data(), secret.data(), stripes);
+            CHECK(one == other);
+        }
+    });
+}
+
+TEST(kernels_agree_on_codes) {
+    check::Random random(24);
+    for_each_other([&](const Kernels& kernels) {
+        for (int round = 0; round < 200; ++round) {
+            // Windows near 0, near 255 (where they wrap) and in between, narrow and wide; a table from other
+            // symbols than those that are coded, so that some are unseen.
+            const auto centre = static_cast<std::uint8_t>(random.next() >> 33);
+            const std::size_t spread = 2 + random.below(60);
+            const auto learned = skewed(2000, centre, spread, random);
+            for (const std::size_t n : sizes) {
+                const auto symbols = skewed(n, centre, spread + random.below(3), random);
+                std::vector<std::uint8_t> one(2 * n + 16 + slack), other = one, back(n + slack);
+                const auto same_payload = [&](std::size_t one_size, std::size_t other_size) {
+                    return one_size == other_size &&
+                           std::equal(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(one_size),
+                                      other.begin());
+                };
+                bool one_unseen = false, other_unseen = true;
+
+                const LayeredTable layered = layered_table(counts_of(learned));
+                const std::size_t size =
+                    scalar_kernels.layered_encode(layered, symbols.data(), n, one.data(), &one_unseen);
+                CHECK(same_payload(
+                    size, kernels.layered_encode(layered, symbols.data(), n, other.data(), &other_unseen)));
+                CHECK(one_unseen == other_unseen);
+                std::vector<std::uint8_t> scalar_back(n + slack);
+                CHECK(scalar_kernels.layered_decode(layered, {one.data(), size, scalar_back.data(), n}));
+                CHECK(kernels.layered_decode(layered, {one.data(), size, back.data(), n}));
+                CHECK(std::equal(back.begin(), back.begin() + static_cast<std::ptrdiff_t>(n),
+                                 scalar_back.begin()));
+
+                const CodeLengths lengths = huffman_lengths(counts_of(learned), max_code_bits);
+                HuffmanEncodeTable encode;
+                HuffmanDecodeTable decode;
+                build_encode_table(lengths, encode);
+                build_decode_table(lengths, decode);
+                const std::size_t coded =
+                    scalar_kernels.huffman_encode(encode, symbols.data(), n, one.data(), &one_unseen);
+                CHECK(same_payload(
+                    coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), &other_unseen)));
+                CHECK(one_unseen == other_unseen);
+                const TileIn scalar_tile{one.data(), coded, scalar_back.data(), n};
+                const TileIn tile{one.data(), coded, back.data(), n};
+                CHECK(scalar_kernels.huffman_decode(decode, &scalar_tile, 1));
+                CHECK(kernels.huffman_decode(decode, &tile, 1));
+                CHECK(std::equal(back.begin(), back.begin() + static_cast<std::ptrdiff_t>(n),
+                                 scalar_back.begin()));
+            }
+        }
+    });
+}
