@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -214,6 +215,16 @@ class TestZstandard:
         frame = assemble([(payload, bytes(4096))], 13)
         with pytest.raises(CorruptError):
             decode(open_frame(frame))
+
+    def test_a_bomb_is_not_decompressed(self) -> None:
+        bomb = zstd.compress(bytes(1 << 26))
+        tracemalloc.start()
+        try:
+            with pytest.raises(CorruptError, match="do not hold the 4096 bytes"):
+                zstd.decompress(bomb, 4096)
+            assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        finally:
+            tracemalloc.stop()
 
     def test_a_window_larger_than_a_chunk_is_refused(self) -> None:
         # A frame whose header (window descriptor 17 << 3) asks for 128 MiB, and an empty last block.
