@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,7 @@ class OutputFile:
                 os.fchown(self._fd, like.st_uid, like.st_gid)
         if times:
             os.utime(self.path, ns=(like.st_atime_ns, like.st_mtime_ns))
-        os.chmod(self.path, stat.S_IMODE(like.st_mode))
+        os.chmod(self.path, like.st_mode & 0o777)  # never set-user-ID
 
     def _rename_to_free_name(self) -> None:
         try:

@@ -88,3 +88,12 @@ def ugly() -> bytes:
     return safetensors(
         dict(reversed(entries.items())), data + b"the end", metadata={"format": "pt"}, padding=b" " * 3
     )
+
+
+def flip(path: Path, index: int, bit: int) -> None:
+    """Flip one bit of a file; once more, and the file is as it was."""
+    with path.open("r+b") as file:
+        file.seek(index)
+        (byte,) = file.read(1)
+        file.seek(index)
+        file.write(bytes([byte ^ 1 << bit]))

@@ -83,16 +83,16 @@ def test_a_flipped_bit_never_gives_other_data(
     with open_tensors(tmp_path / "o") as file:
         truth = tensors_of(file)
     silent = []
+    path.write_bytes(container)
     for index in range(len(container)):
-        damaged = bytearray(container)
-        damaged[index] ^= 1 << (index + shift) % 8
-        path.write_bytes(damaged)
+        craft.flip(path, index, (index + shift) % 8)
         with contextlib.suppress(FormatError):
             with open_tensors(path) as file:
                 assert tensors_of(file) == truth, index
                 assert restored(file) == original, index
                 assert file.metadata == {"format": "pt"}
             silent.append(index)
+        craft.flip(path, index, (index + shift) % 8)
     # All that carries nothing: the sentence for people, copies of metadata, how numbers are written.
     header = 8 + int.from_bytes(container[:8], "little")
     assert max(silent) < header
@@ -195,6 +195,13 @@ def test_a_record_that_contradicts_the_file_is_refused(
         read_all(path)
 
 
+def test_bytes_that_belong_to_no_tensor_are_refused(tmp_path: Path) -> None:
+    path = handmade(tmp_path)
+    path.write_bytes(path.read_bytes() + bytes(8))
+    with pytest.raises(CorruptError, match="belong to no tensor"):
+        open_tensors(path)
+
+
 def test_headers_in_different_orders_are_refused(tmp_path: Path) -> None:
     swap = {"a": "b", "b": "a"}
     path = handmade(tmp_path, rename=lambda i: TensorInfo(swap[i.name], i.dtype, i.shape, i.start, i.stop))
@@ -237,6 +244,7 @@ def test_metadata_that_lost_the_flag_are_refused(tmp_path: Path) -> None:
         (lambda data: b"\2" + data[1:], UnsupportedVersionError),
         (lambda data: data[:1] + b"\2" + data[2:], UnsupportedVersionError),
         (lambda data: data[:2] + b"\xff" * 8 + data[10:], CorruptError),
+        (lambda data: data[:10] + bytes(8) + data[18:], CorruptError),
     ],
 )
 def test_a_damaged_attachment_is_refused(
