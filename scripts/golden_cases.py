@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What golden files are made of: inputs from a generator that no library can change, and their frames."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.reference.build import Plan, assemble, build_frame, seal, tables_of
+from tests.reference.layouts import LAYOUTS, split
+from zipnn import _core, dtypes, zstd
+from zipnn.frames import write_frame
+
+
+class Numbers:
+    """Knuth's 64-bit linear congruential generator."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed
+
+    def below(self, limit: int) -> int:
+        """An integer from 0 to `limit` - 1."""
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (self.state >> 33) % limit
+
+    def bytes(self, size: int) -> bytes:
+        return bytes(self.below(256) for _ in range(size))
+
+    def weight(self) -> float:
+        """About normal, of deviation 1/64; exact in 32 bits."""
+        return (sum(self.below(2**16) for _ in range(12)) - 6 * 2**16) / 2**22
+
+
+def weights(dtype: str, count: int, seed: int) -> bytes:
+    """`count` elements as a trained model might hold them."""
+    numbers = Numbers(seed)
+    family = dtypes.BY_NAME[dtype].family
+    if family in ("float32", "float64", "float16"):
+        code = {"float32": "f", "float64": "d", "float16": "e"}[family]
+        parts = count * (2 if dtype.startswith("C") else 1)
+        return struct.pack(f"<{parts}{code}", *(numbers.weight() for _ in range(parts)))
+    if family == "bfloat16":
+        wide = struct.pack(f"<{count}f", *(numbers.weight() for _ in range(count)))
+        return b"".join(wide[i + 2 : i + 4] for i in range(0, len(wide), 4))
+    if dtype == "BOOL":
+        return bytes(numbers.below(8) == 0 for _ in range(count))
+    if family == "bytes":
+        size = dtypes.BY_NAME[dtype].size(count)
+        # Signs in bit 7, and magnitudes of which the middle ones are frequent.
+        return bytes(numbers.below(2) << 7 | sum(numbers.below(13) for _ in range(10)) for _ in range(size))
+    width, signed = dtypes.BY_NAME[dtype].bits // 8, family.startswith("i")
+    values = (int(numbers.weight() * 2**13) if signed else numbers.below(3000) for _ in range(count))
+    return b"".join(value.to_bytes(width, "little", signed=signed) for value in values)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A golden file: its name and its bytes; `error` is the class that decoding it raises."""
+
+    name: str
+    frame: bytes
+    error: str = ""
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case, in the order of the manifest."""
+    yield from _written()
+    yield from _built()
+    yield from _wrong()
+
+
+def _written() -> Iterator[Case]:
+    """What zipnn writes: every dtype with every kind of content."""
+    for seed, (name, dtype) in enumerate(dtypes.BY_NAME.items()):
+        count = max(500, 40_000 // max(dtype.bits, 8)) // 8 * 8
+        data = weights(name, count, seed)
+        for level in ("default", "fast"):
+            yield _case(f"{name}-weights-{level}", data, name, (4, count // 4), level=level)
+        noise = Numbers(seed).bytes(dtype.size(64))
+        yield _case(f"{name}-noise", noise, name, (64,))
+        yield _case(f"{name}-zeros", bytes(dtype.size(5000)), name, (5000,))
+        yield _case(f"{name}-empty", b"", name, (3, 0))
+        yield _case(f"{name}-scalar", noise[: dtype.size(1)], name, ())
+    yield _case("F32-from-BF16", _widened(weights("BF16", 3000, 100)), "F32", (3000,))
+    few = bytes((7, 7, 7, 7, 7, 9, 9, 200)[Numbers(101).below(8) - i % 2] for i in range(10_000))
+    yield _case("U8-few", few, "U8", (10_000,), level="fast")
+    text = b"".join(b"model.layers.%d.self_attn.q_proj.weight\n" % i for i in range(400))
+    yield _case("U8-text-zstd", text, "U8", (len(text),))
+    yield _case("unknown-dtype", text[:500], "F9_NEW", (7, 9))
+    yield _case("numpy-dtype", Numbers(102).bytes(80), "numpy:<M8[ns]", (10,), kind=1)
+    yield _case("numpy-big-endian", weights("F32", 300, 103), "F32", (300,), kind=1, flags=1)
+    yield _case("torch", weights("BF16", 300, 104), "BF16", (3, 100), kind=2)
+    yield _case("attachment-and-padding", b"abc", "U8", (3,), attachment=b"carried along", align=8)
+    yield Case("reference", _core.reference_head("BF16", (2, 3), 12, "model.embed_tokens.weight"))
+
+
+def _case(name: str, data: bytes, dtype: str, shape: tuple[int, ...], **options: object) -> Case:
+    return Case(name, write_frame(data, dtype=dtype, shape=shape, **options))  # type: ignore[arg-type]
+
+
+def _built() -> Iterator[Case]:
+    """What the format can say, whether or not zipnn says it."""
+    for layout_id, layout in LAYOUTS.items():
+        if layout_id in (0, 13):
+            continue
+        base = {5: 220, 9: 220, 12: 2047}.get(layout_id, 0)
+        few, many = 3000 // layout.width, 8500
+        data = _elements(layout_id, few) + b"\1\2\3\4\5\6\7"[: layout.width - 1]
+        planes = split(layout_id, data[: few * layout.width], base)
+        plans = [Plan("tiles", tables_of(plane, "hlfc"[i % 4])) for i, plane in enumerate(planes)]
+        yield Case(f"layout-{layout_id}-tables", build_frame(data, layout_id, plans, base=base))
+        if layout.width > 2:
+            continue
+        data = _elements(layout_id, many)
+        kinds = "hfl" if layout_id == 5 else "chfl"
+        plans = [Plan("tiles", tables_of(plane, kinds)) for plane in split(layout_id, data, base)]
+        frame = build_frame(data, layout_id, plans, base=base, chunk_log2=14)
+        yield Case(f"layout-{layout_id}-classes", frame)
+    for layout_id in (5, 9):
+        data = Numbers(layout_id).bytes(400 * LAYOUTS[layout_id].width)
+        planes = split(layout_id, data, 100)
+        plans = [Plan("tiles", tables_of(planes[0], "l")), Plan("packed7"), Plan(), Plan()][: len(planes)]
+        yield Case(f"layout-{layout_id}-packed7", build_frame(data, layout_id, plans, base=100))
+    yield Case("layout-0-chunks", build_frame(Numbers(1).bytes(5000), 0))
+    yield Case("layout-10-constant-planes", build_frame(bytes(range(8)) * 5000, 10, [Plan("constant")] * 8))
+    halves = [bytes(4096), b"zipnn" * 100]
+    yield Case("layout-13-chunks", assemble([(zstd.compress(half), half) for half in halves], 13))
+    beyond = assemble([(b"\2\1\x14\0" + b"\xff" * 20, bytes(16))], 1, b"\1\3\2\t\b")
+    yield Case("layered-rank-beyond-its-table", beyond)
+
+
+def _elements(layout_id: int, count: int) -> bytes:
+    """Elements that suit a layout: their planes have few values, one of them frequent."""
+    if layout_id == 5:
+        # Powers of two, so that plane 1 has nothing but signs.
+        return bytes(byte & (0xFF, 0x80)[i % 2 == 0] for i, byte in enumerate(weights("BF16", count, 1005)))
+    if layout_id == 9:
+        return _widened(weights("BF16", count, 1009))
+    numbers = Numbers(1000 + layout_id)
+    size = count * LAYOUTS[layout_id].width
+    return bytes(numbers.below(40) if numbers.below(14) == 0 else 0 for _ in range(size))
+
+
+def _widened(halves: bytes) -> bytes:
+    """bfloat16 as float32."""
+    return b"".join(b"\0\0" + halves[i : i + 2] for i in range(0, len(halves), 2))
+
+
+def _wrong() -> Iterator[Case]:
+    """Files that are damaged, hostile or something else."""
+    data = weights("BF16", 600, 7)
+    whole = write_frame(data, dtype="BF16", shape=(600,), align=8, attachment=b"attached")
+    head_size = int.from_bytes(whole[8:12], "little")
+
+    def patched(offset: int, value: bytes, *, sealed: bool = True) -> bytes:
+        changed = whole[:offset] + value + whole[offset + len(value) :]
+        return seal(changed) if sealed else changed
+
+    corrupt: dict[str, Callable[[], bytes]] = {
+        "no-bytes": lambda: b"",
+        "magic-alone": lambda: whole[:4],
+        "head-truncated": lambda: whole[: head_size - 1],
+        "payload-truncated": lambda: whole[:-100],
+        "stray-byte": lambda: whole + b"\0",
+        "head-checksum": lambda: patched(50, b"\xff", sealed=False),
+        "head-size": lambda: patched(8, struct.pack("<I", 43), sealed=False),
+        "attachment-size": lambda: patched(12, struct.pack("<I", 10**6)),
+        "data-size-huge": lambda: patched(24, struct.pack("<Q", 2**63)),
+        "data-size-of-another-shape": lambda: patched(24, struct.pack("<Q", 1202)),
+        "dtype-not-utf8": lambda: patched(44, b"\xff"),
+        "dtype-without-name": lambda: patched(40, b"\0"),
+        "dimensions": lambda: patched(41, b"\2"),
+        "chunk-size": lambda: patched(42, b"\x0b"),
+        "payload-bit": lambda: patched(head_size + 400, bytes((whole[head_size + 400] ^ 1,)), sealed=False),
+        "stored-bit": lambda: write_frame(b"abc", dtype="U8", shape=(3,))[:-1] + b"b",
+        "stored-bomb": lambda: _bomb(0),
+        "zstd-bomb": lambda: _bomb(13),
+        "zstd-longer": lambda: assemble([(zstd.compress(bytes(9)), bytes(8))], 13),
+        "huffman-not-full": lambda: assemble([(bytes(17), bytes(16))], 1, b"\1\2\7\x0a\x37\0"),
+        "class-without-table": lambda: assemble([(b"\2\1", bytes(16))], 1, b"\0"),
+        "escape-behind-the-chunk": lambda: assemble(
+            [(b"\3\0" + bytes(16) + b"\1\0\0\0\x10\0\0\0", bytes(16))], 1, b"\0"
+        ),
+    }
+    for name, make in corrupt.items():
+        yield Case(f"error-{name}", make(), "CorruptError")
+    newer = {
+        "version": (4, b"\2"),
+        "layout": (5, b"\x0e"),
+        "kind": (6, b"\3"),
+        "flag": (7, b"\4"),
+        "reserved": (43, b"\1"),
+    }
+    for name, (offset, value) in newer.items():
+        yield Case(f"error-newer-{name}", patched(offset, value), "UnsupportedVersionError")
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+    for name, other in {"zeros": bytes(100), "pointer": pointer, "magic": b"\x9aZNG" + whole[4:]}.items():
+        yield Case(f"error-other-{name}", other, "FormatError")
+
+
+def _bomb(layout: int) -> bytes:
+    """A frame that claims 320 MiB of data with payloads of a byte."""
+    frame = bytearray(assemble([(b"x", b"")] * 20, layout, chunk_log2=24, shape=()))
+    frame[24:32] = struct.pack("<Q", 20 << 24)
+    return seal(bytes(frame))
