@@ -150,7 +150,7 @@ def test_what_is_not_plain_data_is_refused_with_advice(given: Any, advice: str) 
         zipnn.compress(given)
 
 
-@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no strings of variable width")
+@pytest.mark.skipif(np.__version__ < "2", reason="NumPy 1 has no strings of variable width")
 def test_strings_of_variable_width_are_refused() -> None:
     with pytest.raises(TypeError, match="references"):
         zipnn.compress(np.array(["a", "bc"], dtype="T"))
@@ -326,7 +326,7 @@ def test_torch_is_not_imported_for_arrays() -> None:
 def test_hostile_dtypes_and_shapes_are_refused(dtype: str, shape: tuple[int, ...]) -> None:
     data = b"" if 0 in shape else bytes(8)
     frame = assemble([(data, data)] if data else [], 0, dtype=dtype, shape=shape, kind=1)
-    if dtype == "U8" and np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+    if dtype == "U8" and np.__version__ >= "2":
         assert zipnn.decompress(frame).shape == shape
         return
     with pytest.raises((FormatError, MissingDependencyError)):
