@@ -64,6 +64,7 @@ def compress_tree(
     work = _Work(
         compress_file,
         frozenset({kinds.SAFETENSORS, kinds.COMPRESSED}),
+        "not a safetensors file",
         {"level": level, "threads": threads, "delete_original": delete_original, "dry_run": dry_run},
     )
     return _run(work, Path(source), output, in_place, force, progress)
@@ -87,6 +88,7 @@ def decompress_tree(
     work = _Work(
         decompress_file,
         frozenset({kinds.COMPRESSED}),
+        "not a compressed safetensors file",
         {"threads": threads, "delete_original": delete_original, "dry_run": dry_run},
     )
     return _run(work, Path(source), output, in_place, force, progress)
@@ -207,11 +209,13 @@ class _Work:
     Attributes:
         convert: compress_file or decompress_file.
         kinds: of the files that it is for. The others stay, or are copied.
+        unsuited: why the others stay.
         options: its keyword arguments, but for output, in_place, force and progress.
     """
 
     convert: Callable[..., FileResult]
     kinds: frozenset[str]
+    unsuited: str
     options: dict[str, Any]
 
 
@@ -252,7 +256,7 @@ def _convert(work: _Work, file: Path, target: Path | None, force: bool, report: 
         return copy_file(file, target, force=force, dry_run=work.options["dry_run"], progress=report)
     size = file.stat().st_size
     return FileResult(
-        file, None, "would-skip" if work.options["dry_run"] else "skipped", size, size, 0.0, kind
+        file, None, "would-skip" if work.options["dry_run"] else "skipped", size, size, 0.0, work.unsuited
     )
 
 

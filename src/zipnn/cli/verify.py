@@ -117,7 +117,8 @@ def _verify_folder(
         outcome.fail(result.source, ZipnnError(result.reason))
     count = f"{len(good)} of {len(good) + len(failed)}" if failed else str(len(good))
     what = "intact" if other is None else f"equal to those of {text.name(other)}"
-    line = [f"{text.name(path)}: {count} files {what}"]
+    noun = "file" if count == "1" else "files"
+    line = [f"{text.name(path)}: {count} {noun} {what}"]
     skipped = len(results) - len(good) - len(failed)
     if skipped:
         line.append(f"{skipped} skipped (not compressed)")
