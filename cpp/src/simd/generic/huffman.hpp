@@ -40,6 +40,8 @@ class BitReader {
 };
 
 constexpr std::size_t refilled_bits = 56;
+/// More strings than processors follow by themselves are read side by side.
+constexpr std::size_t prefetch_distance = 512;
 constexpr std::size_t symbols_per_lookup = 6;
 /// A round stores at most 30 symbols and the last 8-byte store reaches 8 below them.
 constexpr std::ptrdiff_t round_symbols = refilled_bits / short_code_bits * symbols_per_lookup + 8;
@@ -103,7 +105,10 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
             for (std::size_t lane = 0; lane < lanes; ++lane)
                 take_symbols<bits>(table, readers[lane], out[lane]);
         }
-        for (std::size_t lane = 0; lane < lanes; ++lane) readers[lane].refill();
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+            readers[lane].refill();
+            prefetch(readers[lane].at() + prefetch_distance);
+        }
     }
     bool whole = true;
     for (std::size_t lane = 0; lane < lanes; ++lane)
@@ -114,7 +119,11 @@ bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
 template <unsigned bits>
 bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
     bool whole = true;
-    for (; count >= 8; count -= 8, tiles += 8) whole &= decode_tiles<bits, 8>(table, tiles);
+    for (; count >= 8; count -= 8, tiles += 8) {
+        for (std::size_t i = 8; i < std::min<std::size_t>(count, 16); ++i)
+            for (std::size_t at = 0; at < prefetch_distance; at += 64) prefetch(tiles[i].source + at);
+        whole &= decode_tiles<bits, 8>(table, tiles);
+    }
     if (count >= 4) {
         whole &= decode_tiles<bits, 4>(table, tiles);
         count -= 4, tiles += 4;

@@ -12,3 +12,16 @@
 
 #include "bytes.hpp"
 #include "simd/kernels.hpp"
+
+namespace zipnn {
+
+/// Asks for the cache line at `address`, which need not be readable.
+inline void prefetch(const std::uint8_t* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#else
+    static_cast<void>(address);
+#endif
+}
+
+}  // namespace zipnn
