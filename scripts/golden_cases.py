@@ -164,14 +164,16 @@ def _wrong() -> Iterator[Case]:
         "payload-truncated": lambda: whole[:-100],
         "stray-byte": lambda: whole + b"\0",
         "head-checksum": lambda: patched(50, b"\xff", sealed=False),
-        "head-size": lambda: patched(8, struct.pack("<I", 43), sealed=False),
-        "attachment-size": lambda: patched(12, struct.pack("<I", 10**6)),
-        "data-size-huge": lambda: patched(24, struct.pack("<Q", 2**63)),
-        "data-size-of-another-shape": lambda: patched(24, struct.pack("<Q", 1202)),
-        "dtype-not-utf8": lambda: patched(44, b"\xff"),
-        "dtype-without-name": lambda: patched(40, b"\0"),
-        "dimensions": lambda: patched(41, b"\2"),
-        "chunk-size": lambda: patched(42, b"\x0b"),
+        "head-size": lambda: patched(8, struct.pack("<I", 38), sealed=False),
+        "attachment-size": lambda: patched(39, struct.pack("<I", 10**6)),
+        "attachment-empty": lambda: patched(39, struct.pack("<I", 0)),
+        "data-size-huge": lambda: patched(20, struct.pack("<Q", 2**63)),
+        "data-size-of-another-shape": lambda: patched(20, struct.pack("<Q", 1202)),
+        "dtype-not-utf8": lambda: patched(43, b"\xff"),
+        "dtype-without-name": lambda: patched(36, b"\0"),
+        "dimensions": lambda: patched(37, b"\x41"),
+        "chunk-size": lambda: patched(38, b"\x0b"),
+        "shape-not-shortest": lambda: patched(47, b"\x81\0"),
         "payload-bit": lambda: patched(head_size + 400, bytes((whole[head_size + 400] ^ 1,)), sealed=False),
         "stored-bit": lambda: write_frame(b"abc", dtype="U8", shape=(3,))[:-1] + b"b",
         "stored-bomb": lambda: _bomb(0),
@@ -189,8 +191,7 @@ def _wrong() -> Iterator[Case]:
         "version": (4, b"\2"),
         "layout": (5, b"\x0e"),
         "kind": (6, b"\3"),
-        "flag": (7, b"\4"),
-        "reserved": (43, b"\1"),
+        "flag": (7, b"\x0c"),
     }
     for name, (offset, value) in newer.items():
         yield Case(f"error-newer-{name}", patched(offset, value), "UnsupportedVersionError")
@@ -202,5 +203,5 @@ def _wrong() -> Iterator[Case]:
 def _bomb(layout: int) -> bytes:
     """A frame that claims 320 MiB of data with payloads of a byte."""
     frame = bytearray(assemble([(b"x", b"")] * 20, layout, chunk_log2=24, shape=()))
-    frame[24:32] = struct.pack("<Q", 20 << 24)
+    frame[20:28] = struct.pack("<Q", 20 << 24)
     return seal(bytes(frame))

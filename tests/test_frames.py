@@ -148,15 +148,14 @@ def test_a_head_takes_two_reads_at_most() -> None:
         assert sum(size for _, size in memory.reads) <= 2 * (limits.HEAD_PREFIX + len(attached))
 
 
-def test_incompressible_data_grow_by_the_head_alone() -> None:
+def test_incompressible_data_grow_by_no_more_than_promised() -> None:
     source = random.Random(2)
     for size in (0, 1, 7, 100, 5000, 300_000):
         for dtype, shape in (("U8", (size,)), ("Z", (1, size)), ("BF16", (size // 2, 1))):
             data = source.randbytes(size - size % 2 if dtype == "BF16" else size)
             frame = write_frame(data, dtype=dtype, shape=shape)
             reader = open_frame(frame)
-            head = 44 + len(dtype) + 8 * len(shape) + 12 * reader.head.chunk_count
-            assert len(frame) <= head + len(data)
+            assert len(frame) <= len(data) + len(data) / 1000 + 64
             assert decode(reader) == data
 
 
@@ -287,8 +286,8 @@ def test_sizes_beyond_what_is_there_are_refused_before_memory_is_taken(layout: i
     # Chunks of 16 MiB with payloads of a byte: 100 GiB from 90 kB.
     chunks = 6400
     frame = bytearray(assemble([(b"x", b"")] * chunks, layout, chunk_log2=24, shape=()))
-    frame[24:32] = (chunks << 24).to_bytes(8, "little")
-    with pytest.raises(CorruptError, match="cannot hold"):
+    frame[20:28] = (chunks << 24).to_bytes(8, "little")
+    with pytest.raises(CorruptError, match="wrong size"):
         open_frame(seal(bytes(frame)))
 
 

@@ -191,10 +191,9 @@ void bind_encoding(nb::module_& m) {
         .def("payload_size", &Encoder::payload_size)
         .def(
             "head_size",
-            [](const Encoder& self, const std::string& dtype, std::size_t ndim, std::size_t attachment) {
-                return self.head_size(dtype.size(), ndim, attachment);
-            },
-            "dtype"_a, "ndim"_a, "attachment"_a = 0)
+            [](const Encoder& self, const std::string& dtype, const std::vector<std::uint64_t>& shape,
+               std::size_t attachment) { return self.head_size(dtype.size(), shape, attachment); },
+            "dtype"_a, "shape"_a, "attachment"_a = 0)
         .def(
             "head",
             [](const Encoder& self, const std::string& dtype, const std::vector<std::uint64_t>& shape,

@@ -48,6 +48,12 @@ inline void append_le(std::vector<std::uint8_t>& out, T value) {
     store_le(out.data() + at, value);
 }
 
+/// LEB128: seven bits a byte, the lowest first, bit 7 set in all bytes but the last.
+inline void append_varint(std::vector<std::uint8_t>& out, std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 0x80));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
 inline void append(std::vector<std::uint8_t>& out, Bytes bytes) {
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
@@ -70,6 +76,19 @@ class Cursor {
     template <std::unsigned_integral T>
     T read(const char* what) {
         return load_le<T>(take(sizeof(T), what).data());
+    }
+
+    /// The inverse of append_varint; only its form is accepted.
+    std::uint64_t read_varint(const char* what) {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const auto byte = read<std::uint8_t>(what);
+            const std::uint64_t bits = byte & 0x7fU;
+            if ((shift == 63 && bits > 1) || (byte == 0 && shift != 0)) break;
+            value |= bits << shift;
+            if (byte < 0x80) return value;
+        }
+        throw CorruptError(std::string(what) + " has a wrong number");
     }
 
   private:

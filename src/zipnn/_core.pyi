@@ -74,7 +74,7 @@ class Encoder:
         """Byte ranges (offset, size) of the data that `train` wants, in order."""
     def train(self, sample: Buffer) -> float:
         """Choose layout and tables from the sample; returns the expected ratio (coded/original)."""
-    def head_size(self, dtype: str, ndim: int, attachment: int = 0) -> int:
+    def head_size(self, dtype: str, shape: tuple[int, ...], attachment: int = 0) -> int:
         """Size of the head that `head` will give: payload goes behind it."""
     def set_stored(self) -> None:
         """Store every chunk (layout 0), in place of `train`."""

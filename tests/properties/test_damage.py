@@ -81,8 +81,7 @@ def test_every_flipped_bit_is_an_error(name: str) -> None:
         elif bit < 8 * head_size:
             assert result is CorruptError
         else:
-            # A damaged mode may look like a newer one; a bit that carries nothing changes nothing.
-            assert result in (CorruptError, UnsupportedVersionError) or result == data
+            assert result is CorruptError or result == data  # a bit that carries nothing changes nothing
 
 
 @settings(max_examples=1500)
@@ -103,7 +102,7 @@ def test_a_damaged_frame_with_a_right_head_checksum_gives_no_other_data(
         mutable[4 + int(place * place * (len(frame) - 4))] = value
     damaged = bytes(mutable[: len(mutable) - cut] if cut < 20 else mutable)
     head_size = int.from_bytes(damaged[8:12], "little")
-    result = outcome(seal(damaged) if 44 <= head_size <= len(damaged) else damaged)
+    result = outcome(seal(damaged) if 39 <= head_size <= len(damaged) else damaged)
     assert result == data or result in (CorruptError, FormatError, UnsupportedVersionError)
 
 

@@ -243,25 +243,35 @@ def assemble(
     payloads = b"".join(payload for payload, _ in chunks)
     size = sum(len(decoded) for _, decoded in chunks)
     shape = (size,) if shape is None else shape
-    sections = dtype.encode() + b"".join(extent.to_bytes(8, "little") for extent in shape) + coder
+    sections = dtype.encode() + b"".join(map(varint, shape)) + coder
     for payload, decoded in chunks:
         sections += len(payload).to_bytes(4, "little")
         sections += xxhash.xxh3_64_intdigest(decoded).to_bytes(8, "little")
-    head_size = 44 + len(sections) + len(attachment)
+    attached = len(attachment).to_bytes(4, "little") if attachment else b""
+    head_size = 39 + len(attached) + len(sections) + len(attachment)
     padding = bytes(-(head_size + len(payloads)) % align)
     frame_size = head_size + len(payloads) + len(padding)
+    flags |= 4 if attachment else 0
     head = MAGIC + bytes((1, layout_id, kind, flags)) + head_size.to_bytes(4, "little")
-    head += len(attachment).to_bytes(4, "little") + frame_size.to_bytes(8, "little")
-    head += size.to_bytes(8, "little") + bytes(8)
-    head += bytes((len(dtype.encode()), len(shape), chunk_log2, 0)) + sections + attachment
+    head += frame_size.to_bytes(8, "little") + size.to_bytes(8, "little") + bytes(8)
+    head += bytes((len(dtype.encode()), len(shape), chunk_log2)) + attached + sections + attachment
     return seal(head + payloads + padding)
 
 
 def seal(frame: bytes) -> bytes:
     """The frame with the head's checksum made to fit."""
     head_size = int.from_bytes(frame[8:12], "little")
-    digest = xxhash.xxh3_64_intdigest(frame[:32] + frame[40:head_size])
-    return frame[:32] + digest.to_bytes(8, "little") + frame[40:]
+    digest = xxhash.xxh3_64_intdigest(frame[:28] + frame[36:head_size])
+    return frame[:28] + digest.to_bytes(8, "little") + frame[36:]
+
+
+def varint(value: int) -> bytes:
+    """LEB128."""
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*out, value))
 
 
 def _encode_chunk(chunk: bytes, layout_id: int, plans: Sequence[Plan], base: int) -> bytes:

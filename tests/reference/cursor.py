@@ -31,6 +31,17 @@ class Cursor:
         """The next `size` bytes as an unsigned integer."""
         return int.from_bytes(self.take(size), "little")
 
+    def varint(self) -> int:
+        """LEB128 in its shortest form, below 2^64."""
+        value, shift = 0, 0
+        while True:
+            byte = self.uint(1)
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                need((byte != 0 or shift == 7) and value < 1 << 64, "wrong number")
+                return value
+
     def nibbles(self, count: int) -> list[int]:
         """`count` 4-bit values, low nibble first; a last unused nibble must be 0."""
         packed = self.take((count + 1) // 2)

@@ -22,7 +22,7 @@ from .tiles import read_table
 __all__ = ["BadFrameError", "Frame", "decode_frame", "read_frame"]
 
 MAGIC = bytes.fromhex("9A5A4E46")
-BIG_ENDIAN, REFERENCE = 1, 2
+BIG_ENDIAN, REFERENCE, ATTACHMENT = 1, 2, 4
 
 BITS = {
     **dict.fromkeys(("F4",), 4),
@@ -60,20 +60,22 @@ def read_frame(frame: bytes) -> Frame:
     need(fixed.take(4) == MAGIC, "wrong magic")
     need(fixed.uint(1) == 1, "unknown version")
     layout_id, kind, flags = fixed.uint(1), fixed.uint(1), fixed.uint(1)
-    head_size, attachment_size = fixed.uint(4), fixed.uint(4)
+    head_size = fixed.uint(4)
     frame_size, data_size, checksum = fixed.uint(8), fixed.uint(8), fixed.uint(8)
-    need(44 <= head_size <= frame_size == len(frame), "wrong sizes")
-    need(attachment_size < head_size, "wrong attachment size")
-    need(layout_id in LAYOUTS and kind <= 2 and flags <= BIG_ENDIAN | REFERENCE, "unknown feature")
-    need(xxhash.xxh3_64_intdigest(frame[:32] + frame[40:head_size]) == checksum, "wrong head checksum")
+    need(39 <= head_size <= frame_size == len(frame), "wrong sizes")
+    need(layout_id in LAYOUTS and kind <= 2 and flags < 8, "unknown feature")
+    need(xxhash.xxh3_64_intdigest(frame[:28] + frame[36:head_size]) == checksum, "wrong head checksum")
 
-    head = Cursor(frame[: head_size - attachment_size])
-    head.take(40)
-    name_size, dimensions, chunk_log2, reserved = (head.uint(1) for _ in range(4))
+    name_size, dimensions, chunk_log2 = (fixed.uint(1) for _ in range(3))
     need(1 <= name_size <= 32 and dimensions <= 64, "wrong dtype or shape")
-    need(12 <= chunk_log2 <= 24 and reserved == 0, "wrong chunk size")
+    need(12 <= chunk_log2 <= 24, "wrong chunk size")
+    attachment_size = fixed.uint(4) if flags & ATTACHMENT else 0
+    need(bool(flags & ATTACHMENT) == bool(attachment_size), "empty attachment")
+    need(fixed.at + attachment_size <= head_size, "wrong attachment size")
+    head = Cursor(frame[: head_size - attachment_size])
+    head.take(fixed.at)
     dtype = _text(head.take(name_size))
-    shape = tuple(head.uint(8) for _ in range(dimensions))
+    shape = tuple(head.varint() for _ in range(dimensions))
     _check_data_size(dtype, shape, data_size)
 
     data, reference = b"", None

@@ -100,7 +100,8 @@ class Encoder {
     void note_external(std::uint64_t payload_size, std::span<const std::uint8_t> original);
 
     std::uint64_t payload_size() const;
-    std::size_t head_size(std::size_t dtype_length, std::size_t dimensions, std::size_t attachment) const;
+    std::uint64_t head_size(std::size_t dtype_length, const std::vector<std::uint64_t>& shape,
+                            std::size_t attachment) const;
     std::vector<std::uint8_t> head(const Description& description, std::uint64_t frame_size) const;
 
   private:

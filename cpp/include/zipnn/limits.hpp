@@ -22,7 +22,7 @@ inline constexpr unsigned short_code_bits = 11;
 inline constexpr std::size_t max_layered_symbols = 24;
 inline constexpr std::size_t max_dimensions = 64;
 inline constexpr std::size_t max_dtype_name = 32;
-inline constexpr std::size_t head_fixed_size = 44;
+inline constexpr std::size_t head_fixed_size = 39;
 inline constexpr std::size_t chunk_entry_size = 12;
 /// Kernels may read this far behind a tile's payload, and write as far behind a plane.
 inline constexpr std::size_t slack = 64;

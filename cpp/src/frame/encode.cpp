@@ -193,14 +193,13 @@ void Encoder::note_external(std::uint64_t payload_size, Bytes original) {
 
 std::uint64_t Encoder::payload_size() const { return state_->payload_size; }
 
-std::size_t Encoder::head_size(std::size_t dtype_length, std::size_t dimensions,
-                               std::size_t attachment) const {
+std::uint64_t Encoder::head_size(std::size_t dtype_length, const std::vector<std::uint64_t>& shape,
+                                 std::size_t attachment) const {
     std::vector<std::uint8_t> section;
     write_coder(section, state_->coder);
     const std::uint64_t chunk = chunk_bytes();
     const std::uint64_t count = state_->data_size / chunk + (state_->data_size % chunk != 0 ? 1 : 0);
-    return head_fixed_size + dtype_length + 8 * dimensions + section.size() + chunk_entry_size * count +
-           attachment;
+    return described_size(dtype_length, shape, attachment) + section.size() + chunk_entry_size * count;
 }
 
 std::vector<std::uint8_t> Encoder::head(const Description& description, std::uint64_t frame_size) const {
@@ -213,7 +212,7 @@ Frame finish(Encoder encoder, Bytes data, const Description& description, std::u
     Frame frame;
     frame.payloads = encoder.encode(data);
     const std::uint64_t head =
-        encoder.head_size(description.dtype.size(), description.shape.size(), description.attachment.size());
+        encoder.head_size(description.dtype.size(), description.shape, description.attachment.size());
     frame.size = padded(head + encoder.payload_size(), align);
     frame.head = encoder.head(description, frame.size);
     return frame;

@@ -12,8 +12,8 @@ namespace zipnn {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> magic = {0x9A, 0x5A, 0x4E, 0x46};
-constexpr std::uint8_t flag_big_endian = 1, flag_reference = 2;
-constexpr std::size_t checksum_at = 32, after_checksum = 40;
+constexpr std::uint8_t flag_big_endian = 1, flag_reference = 2, flag_attachment = 4;
+constexpr std::size_t checksum_at = 28, after_checksum = 36;
 constexpr std::uint64_t max_padding = 7;
 
 std::uint64_t head_checksum(Bytes head) {
@@ -36,27 +36,65 @@ std::uint64_t chunks_for(std::uint64_t data, std::uint64_t chunk) {
     return data / chunk + (data % chunk != 0 ? 1 : 0);
 }
 
-void read_description(Cursor& cursor, Head& head) {
+/// Names are UTF-8 (RFC 3629), since they become text.
+bool is_utf8(Bytes text) {
+    for (std::size_t i = 0; i < text.size();) {
+        const std::uint8_t lead = text[i++];
+        if (lead < 0x80) continue;
+        const unsigned more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+        if (lead < 0xc2 || lead > 0xf4 || more > text.size() - i) return false;
+        std::uint32_t code = lead & (0x3fU >> more);
+        for (unsigned k = 0; k < more; ++k) {
+            if ((text[i] & 0xc0) != 0x80) return false;
+            code = code << 6 | (text[i++] & 0x3fU);
+        }
+        constexpr std::uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
+        if (code < smallest[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
+    }
+    return true;
+}
+
+std::string read_name(Cursor& cursor, std::size_t length) {
+    const Bytes name = cursor.take(length, "frame head");
+    if (!is_utf8(name)) throw CorruptError("frame head has a name that is not UTF-8");
+    return {name.begin(), name.end()};
+}
+
+/// Returns the size of the attachment.
+std::uint32_t read_description(Cursor& cursor, Head& head) {
     const std::size_t name_length = cursor.read<std::uint8_t>("frame head");
     const std::size_t dimensions = cursor.read<std::uint8_t>("frame head");
     head.chunk_log2 = cursor.read<std::uint8_t>("frame head");
-    if (cursor.read<std::uint8_t>("frame head") != 0)
-        throw UnsupportedVersionError("frame uses a reserved field: a newer zipnn is needed");
+    std::uint32_t attachment = 0;
+    if ((head.description.flags & flag_attachment) != 0) {
+        attachment = cursor.read<std::uint32_t>("frame head");
+        if (attachment == 0) throw CorruptError("frame head has an empty attachment");
+    }
     if (name_length == 0 || name_length > max_dtype_name || dimensions > max_dimensions)
         throw CorruptError("frame head has a wrong dtype or shape");
     if (head.chunk_log2 < min_chunk_log2 || head.chunk_log2 > max_chunk_log2)
         throw CorruptError("frame head has a wrong chunk size");
-    const Bytes name = cursor.take(name_length, "frame head");
-    head.description.dtype.assign(name.begin(), name.end());
+    head.description.dtype = read_name(cursor, name_length);
     for (std::size_t i = 0; i < dimensions; ++i)
-        head.description.shape.push_back(cursor.read<std::uint64_t>("frame head"));
+        head.description.shape.push_back(cursor.read_varint("frame head"));
+    return attachment;
 }
 
 void read_reference(Cursor& cursor, Head& head) {
     if (head.layout != 0) throw CorruptError("reference frame has a layout");
-    const Bytes name = cursor.take(cursor.read<std::uint16_t>("frame head"), "frame head");
-    head.reference.emplace(name.begin(), name.end());
+    head.reference = read_name(cursor, cursor.read<std::uint16_t>("frame head"));
     head.offsets.push_back(head.head_size);
+}
+
+/// Whether a payload can hold a chunk, before memory is taken for what it claims to hold.
+bool is_payload_size(LayoutId id, std::uint64_t payload, std::uint64_t decoded) {
+    // A Zstandard block of 4 bytes holds at most 128 KiB.
+    constexpr std::uint64_t zstd_growth = 1 << 15;
+    const Layout& layout = layout_of(id);
+    if (id == LayoutId::stored) return payload == decoded;
+    if (id == LayoutId::zstd) return payload > 0 && decoded / payload <= zstd_growth;
+    const std::uint64_t elements = decoded / layout.width;
+    return payload >= layout.planes * (elements != 0 ? 2U : 1U) + decoded % layout.width;
 }
 
 void read_chunks(Cursor& cursor, Head& head) {
@@ -71,8 +109,11 @@ void read_chunks(Cursor& cursor, Head& head) {
     head.checksums.reserve(count);
     head.offsets.push_back(head.head_size);
     for (std::uint64_t i = 0; i < count; ++i) {
-        head.offsets.push_back(head.offsets.back() + cursor.read<std::uint32_t>("chunk table"));
+        const auto size = cursor.read<std::uint32_t>("chunk table");
+        head.offsets.push_back(head.offsets.back() + size);
         head.checksums.push_back(cursor.read<std::uint64_t>("chunk table"));
+        if (!is_payload_size(head.coder->layout, size, head.chunk_size(i)))
+            throw CorruptError("chunk " + std::to_string(i) + " has a payload of a wrong size");
     }
 }
 
@@ -81,23 +122,25 @@ std::vector<std::uint8_t> serialise(std::uint8_t layout, unsigned chunk_log2, co
     const std::string& dtype = description.dtype;
     if (dtype.empty() || dtype.size() > max_dtype_name || description.shape.size() > max_dimensions)
         throw std::invalid_argument("a frame holds a dtype name of 1 to 32 bytes and up to 64 dimensions");
-    const std::size_t size = head_fixed_size + dtype.size() + 8 * description.shape.size() + sections.size() +
-                             description.attachment.size();
+    const std::uint64_t size =
+        described_size(dtype.size(), description.shape, description.attachment.size()) + sections.size();
     if (size > std::numeric_limits<std::uint32_t>::max())
         throw std::invalid_argument("frame head passes 4 GiB");
+    const bool attached = !description.attachment.empty();
     std::vector<std::uint8_t> out(magic.begin(), magic.end());
     out.reserve(size);
-    out.insert(out.end(), {format_version, layout, description.kind, description.flags});
+    out.insert(out.end(), {format_version, layout, description.kind,
+                           static_cast<std::uint8_t>(description.flags | (attached ? flag_attachment : 0))});
     append_le(out, static_cast<std::uint32_t>(size));
-    append_le(out, static_cast<std::uint32_t>(description.attachment.size()));
     append_le(out, frame_size);
     append_le(out, data_size);
     append_le(out, std::uint64_t{0});  // the checksum's place
     out.insert(out.end(),
                {static_cast<std::uint8_t>(dtype.size()), static_cast<std::uint8_t>(description.shape.size()),
-                static_cast<std::uint8_t>(chunk_log2), 0});
+                static_cast<std::uint8_t>(chunk_log2)});
+    if (attached) append_le(out, static_cast<std::uint32_t>(description.attachment.size()));
     out.insert(out.end(), dtype.begin(), dtype.end());
-    for (const std::uint64_t extent : description.shape) append_le(out, extent);
+    for (const std::uint64_t extent : description.shape) append_varint(out, extent);
     append(out, sections);
     append(out, description.attachment);
     store_le(out.data() + checksum_at, head_checksum(out));
@@ -130,19 +173,19 @@ Head parse_head(Bytes bytes, std::uint64_t available) {
     head.description.kind = bytes[6];
     head.description.flags = bytes[7];
     if (head.layout >= layout_count || head.description.kind > 2 ||
-        (head.description.flags & ~(flag_big_endian | flag_reference)) != 0)
+        (head.description.flags & ~(flag_big_endian | flag_reference | flag_attachment)) != 0)
         throw UnsupportedVersionError("frame uses an unknown layout, kind or flag: a newer zipnn is needed");
-    const auto attachment = load_le<std::uint32_t>(bytes.data() + 12);
-    head.frame_size = load_le<std::uint64_t>(bytes.data() + 16);
-    head.data_size = load_le<std::uint64_t>(bytes.data() + 24);
-    if (attachment > head.head_size - head_fixed_size || head.frame_size < head.head_size)
-        throw CorruptError("frame head has wrong sizes");
+    head.frame_size = load_le<std::uint64_t>(bytes.data() + 12);
+    head.data_size = load_le<std::uint64_t>(bytes.data() + 20);
+    if (head.frame_size < head.head_size) throw CorruptError("frame head has wrong sizes");
     if (head.frame_size > available) throw CorruptError("frame is truncated");
     if (head.data_size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
         throw CorruptError("frame head has wrong sizes");
 
-    Cursor cursor(bytes.subspan(after_checksum, head.head_size - after_checksum - attachment));
-    read_description(cursor, head);
+    Cursor whole(bytes.subspan(after_checksum));
+    const std::uint32_t attachment = read_description(whole, head);
+    if (attachment > whole.left()) throw CorruptError("frame head has wrong sizes");
+    Cursor cursor(whole.take(whole.left() - attachment, "frame head"));
     if ((head.description.flags & flag_reference) != 0)
         read_reference(cursor, head);
     else
@@ -160,6 +203,14 @@ void check_padding(const Head& head, Bytes tail) {
     if (tail.size() != head.frame_size - head.offsets.back() ||
         std::ranges::any_of(tail, [](std::uint8_t byte) { return byte != 0; }))
         throw CorruptError("frame's padding is damaged");
+}
+
+std::uint64_t described_size(std::size_t dtype_length, const std::vector<std::uint64_t>& shape,
+                             std::size_t attachment) {
+    std::vector<std::uint8_t> extents;
+    for (const std::uint64_t extent : shape) append_varint(extents, extent);
+    const std::size_t attached = attachment == 0 ? 0 : sizeof(std::uint32_t) + attachment;
+    return head_fixed_size + dtype_length + extents.size() + attached;
 }
 
 std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks,
@@ -183,7 +234,7 @@ std::vector<std::uint8_t> reference_frame(const std::string& dtype, const std::v
     append_le(sections, static_cast<std::uint16_t>(target.size()));
     sections.insert(sections.end(), target.begin(), target.end());
     Description description{dtype, shape, 1, flag_reference, {}};
-    const std::size_t head = head_fixed_size + dtype.size() + 8 * shape.size() + sections.size();
+    const std::uint64_t head = described_size(dtype.size(), shape, 0) + sections.size();
     const std::size_t size = (head + 7) / 8 * 8;
     auto frame = serialise(0, default_chunk_log2, description, size, data_size, sections);
     frame.resize(size);

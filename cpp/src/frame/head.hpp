@@ -19,6 +19,10 @@ struct ChunkTable {
     std::vector<ChunkEntry> entries;
 };
 
+/// Size of a head without coder section and chunk table.
+std::uint64_t described_size(std::size_t dtype_length, const std::vector<std::uint64_t>& shape,
+                             std::size_t attachment);
+
 std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunks,
                                      const Description& description, std::uint64_t frame_size,
                                      std::uint64_t data_size);

@@ -98,7 +98,7 @@ const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std:
             return out;
         }
     }
-    throw UnsupportedVersionError("unknown plane mode: a newer zipnn is needed");
+    throw CorruptError("payload has an unknown plane mode");
 }
 
 void PlaneDecoder::decode_tiles(std::size_t plane, Cursor& cursor, std::size_t n, std::uint8_t* out) const {
