@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from zipnn import atomic
-from zipnn.atomic import OutputFile, check_free, output_file
 from zipnn.errors import OutputExistsError
+from zipnn.storage import atomic
+from zipnn.storage.atomic import OutputFile, check_free, output_file
 
 
 def names(folder: Path) -> list[str]:

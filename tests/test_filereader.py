@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.containers.craft import noise
-from zipnn import filereader
-from zipnn.comparing import difference_from, first_difference
 from zipnn.errors import CorruptError, FormatError, ZipnnError
-from zipnn.filereader import BlockReader, FileReader
+from zipnn.storage import filereader
+from zipnn.storage.comparing import difference_from, first_difference
+from zipnn.storage.filereader import BlockReader, FileReader
 
 
 @pytest.fixture

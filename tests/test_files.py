@@ -14,11 +14,11 @@ import pytest
 from tests.containers import craft
 from tests.containers.craft import in_a_row, noise, sha256, weights
 from zipnn import files
-from zipnn.atomic import OutputFile
 from zipnn.containers import archive, safetensors_writer
 from zipnn.errors import CorruptError, FormatError, MismatchError, OutputExistsError, ZipnnError
 from zipnn.files import compress_file, decompress_file
 from zipnn.frames import write_frame
+from zipnn.storage.atomic import OutputFile
 
 MODEL = in_a_row({"w": ("BF16", [60, 100], weights(6000)), "n": ("F32", [2], noise(8))})
 TEXT = b"a checkpoint of some other kind. " * 1000

@@ -22,7 +22,7 @@ import safetensors.numpy
 import zipnn
 from zipnn import _core
 from zipnn.containers.safetensors import TensorFile
-from zipnn.filereader import FileReader
+from zipnn.storage.filereader import FileReader
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 FRAMEWORKS = ["np", pytest.param("pt", marks=pytest.mark.skipif(not HAS_TORCH, reason="needs torch"))]
@@ -247,7 +247,7 @@ INDICES: list[Any] = [
 
 
 def accident(error: Any, name: str) -> bool:
-    """Where safetensors' slices for NumPy stumble over what NumPy knows well: see `zipnn.slicing`."""
+    """Where safetensors' slices for NumPy stumble over what NumPy knows well: see `zipnn.access.slicing`."""
     return isinstance(error, OverflowError | SystemError) or (
         name == "empty" and isinstance(error, Exception)
     )

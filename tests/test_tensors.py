@@ -21,7 +21,7 @@ import pytest
 import zipnn
 from tests.reference import read_frame
 from tests.reference.build import assemble
-from zipnn import dtype_names
+from zipnn.arrays import dtype_names
 from zipnn.errors import CorruptError, FormatError, MissingDependencyError
 
 

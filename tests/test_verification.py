@@ -144,7 +144,7 @@ def test_a_container_equals_an_archive_of_its_original(model: Path, tmp_path: Pa
     (tmp_path / "x").write_bytes(b"x" + model.read_bytes())
     unlike = small(tmp_path / "x")
     from zipnn.containers.archive import write_archive
-    from zipnn.filereader import FileReader
+    from zipnn.storage.filereader import FileReader
 
     with FileReader(model) as reader, (tmp_path / "m.znn").open("wb") as sink:
         write_archive(reader, sink, level="default")

@@ -12,6 +12,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zipnn.access.loading import load_file, safe_open
+    from zipnn.access.saving import save_file
+    from zipnn.arrays.tensors import compress, decompress
     from zipnn.errors import (
         CorruptError,
         FormatError,
@@ -22,10 +25,7 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
-    from zipnn.loading import load_file, safe_open
     from zipnn.report.inspection import FileReport, TensorReport, inspect
-    from zipnn.saving import save_file
-    from zipnn.tensors import compress, decompress
     from zipnn.trees import compress_tree, decompress_tree, verify_tree
 
     __version__: str
@@ -68,10 +68,10 @@ _MODULES = {
         "ZipnnError",
     ),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
-    "zipnn.loading": ("load_file", "safe_open"),
+    "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
-    "zipnn.saving": ("save_file",),
-    "zipnn.tensors": ("compress", "decompress"),
+    "zipnn.access.saving": ("save_file",),
+    "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
-from .comparing import first_difference
 from .errors import MismatchError, ZipnnError
-from .filereader import FileReader
+from .storage.atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
+from .storage.comparing import first_difference
+from .storage.filereader import FileReader
 
 Progress = Callable[[int, int], None]
 StrPath = str | os.PathLike[str]

@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .atomic import OutputFile
-from .comparing import difference_from
 from .containers import archive, kinds, safetensors_plan, safetensors_writer
 from .containers.kinds import Content
 from .containers.safetensors_plan import UnsuitableError
 from .conversion import Conversion, FileResult, Progress
 from .errors import CorruptError
-from .filereader import BlockReader, FileReader
+from .storage.atomic import OutputFile
+from .storage.comparing import difference_from
+from .storage.filereader import BlockReader, FileReader
 from .verification import VerifyResult, verify_file
 
 __all__ = ["FileResult", "Progress", "VerifyResult", "compress_file", "decompress_file", "verify_file"]

@@ -17,8 +17,8 @@ from typing import Any
 from .containers import kinds
 from .conversion import FileResult, Progress
 from .errors import OutputExistsError, ZipnnError
-from .filereader import FileReader
 from .files import compress_file, copy_file, decompress_file
+from .storage.filereader import FileReader
 from .verification import verify_file
 
 StrPath = str | os.PathLike[str]

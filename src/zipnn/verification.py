@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .comparing import difference_from, first_difference
 from .containers import kinds
 from .containers.archive import Archive
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .errors import MismatchError
-from .filereader import FileReader, Read
+from .storage.comparing import difference_from, first_difference
+from .storage.filereader import FileReader, Read
 
 StrPath = str | os.PathLike[str]
 _STEP = 8 << 20

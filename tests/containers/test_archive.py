@@ -16,8 +16,8 @@ from tests.reference import decode_frame
 from zipnn.containers import archive
 from zipnn.containers.archive import open_archive, write_archive
 from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError
-from zipnn.filereader import FileReader
 from zipnn.frames import write_frame
+from zipnn.storage.filereader import FileReader
 
 
 class Pipe:

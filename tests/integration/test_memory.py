@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.child import run
-from zipnn.comparing import difference_from
-from zipnn.filereader import FileReader
+from zipnn.storage.comparing import difference_from
+from zipnn.storage.filereader import FileReader
 
 GIB = 1 << 30
 LIMIT = 600 << 20

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import zipnn
 from tests.properties.contents import Array, arrays, contents, dtypes
 from tests.reference import read_frame
-from zipnn import dtype_names
+from zipnn.arrays import dtype_names
 
 levels = st.sampled_from(["default", "fast"])
 

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 def default_output(path: Path) -> Path:
     """Where `compress_file` writes if it is not told; a compressed file stays what it is."""
     from ..containers import kinds
-    from ..filereader import FileReader
     from ..files import compressed_path
+    from ..storage.filereader import FileReader
 
     with FileReader(path) as reader:
         kind = kinds.kind_of(reader)

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from .. import _core
 from ..errors import CorruptError, FormatError, UnsupportedVersionError, error_place
-from ..filereader import BlockReader, FileReader, Read, fresh_buffer
 from ..frames import FrameReader, write_frame
+from ..storage.filereader import BlockReader, FileReader, Read, fresh_buffer
 
 MAGIC = b"\x9aZNN\r\n\x1a\n"
 _INDEX_MAGIC = b"\x9aZNI\r\n\x1a\n"

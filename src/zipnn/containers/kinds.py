@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..errors import CorruptError, FormatError, error_place
-from ..filereader import FileReader
+from ..storage.filereader import FileReader
 from . import archive, safetensors_header
 from .archive import Archive
 from .safetensors import TensorFile

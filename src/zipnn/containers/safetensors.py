@@ -11,8 +11,8 @@ from types import MappingProxyType, TracebackType
 
 from .. import _core
 from ..errors import CorruptError, FormatError, error_place
-from ..filereader import BlockReader, FileReader, Read
 from ..frames import FrameReader
+from ..storage.filereader import BlockReader, FileReader, Read
 from .safetensors_header import TensorInfo
 from .safetensors_layout import read_layout
 from .stored import Data, StoredBytes

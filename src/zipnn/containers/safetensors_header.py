@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from .. import dtypes
 from ..errors import CorruptError, FormatError
-from ..filereader import Read
+from ..storage.filereader import Read
 
 MAX_HEADER = 100_000_000  # readers of safetensors refuse larger ones
 _ZERO_HEAD = 4096

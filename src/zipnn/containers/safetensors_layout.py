@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import CorruptError, UnsupportedVersionError, error_place
-from ..filereader import BlockReader, FileReader
 from ..frames import FrameReader
+from ..storage.filereader import BlockReader, FileReader
 from . import restoration, safetensors_header, stored
 from .restoration import Restoration
 from .safetensors_header import Header, TensorInfo

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .. import _core, dtypes
-from ..comparing import first_difference
 from ..errors import error_place
-from ..filereader import BlockReader, Source
 from ..frames import write_frame
+from ..storage.comparing import first_difference
+from ..storage.filereader import BlockReader, Source
 from . import restoration, safetensors_header, stored
 from .restoration import MAX_GAPS, Restoration
 from .safetensors_header import Header, TensorInfo

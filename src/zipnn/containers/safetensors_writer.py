@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..atomic import OutputFile
 from ..errors import error_place
-from ..filereader import BlockReader, Source
 from ..frames import write_frame, write_frame_stream
+from ..storage.atomic import OutputFile
+from ..storage.filereader import BlockReader, Source
 from . import safetensors_header
 from .safetensors_header import MAX_HEADER, TensorInfo
 from .safetensors_layout import BARE, FORMAT_KEY, README_KEY, WITH_METADATA

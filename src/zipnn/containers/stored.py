@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .. import _core
 from ..errors import CorruptError
-from ..filereader import Read
+from ..storage.filereader import Read
 
 GRANULE = 1 << 20  # a checksum covers this many bytes of a tensor, the last one what is left
 _WINDOW = 32 << 20

@@ -14,8 +14,8 @@ from ..containers import kinds
 from ..containers.archive import open_archive
 from ..containers.safetensors import open_tensors
 from ..errors import error_place
-from ..filereader import FileReader, Read
 from ..frames import FrameReader
+from ..storage.filereader import FileReader, Read
 
 _FORMAT_VERSION = 1  # the only one that opens
 

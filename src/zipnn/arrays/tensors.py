@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import buffers, dtype_names, frames
-from .errors import CorruptError, FormatError
-from .frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH, FrameReader
+from .. import frames
+from ..errors import CorruptError, FormatError
+from ..frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH, FrameReader
+from . import buffers, dtype_names
 from .frameworks import Framework, open_framework
 
 _FRAMEWORK_NAMES = ("bytes", "np", "pt")

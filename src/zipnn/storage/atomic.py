@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import OutputExistsError
+from ..errors import OutputExistsError
 from .filereader import naming
 
 Buffer = Any

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..access.refusals import refusal
+from ..errors import MissingDependencyError
+from ..limits import ALIGNMENT
 from . import dtype_names
-from .errors import MissingDependencyError
-from .limits import ALIGNMENT
-from .refusals import refusal
 
 
 class Framework(Protocol):

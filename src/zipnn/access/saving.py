@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .atomic import OutputFile, check_replaceable, output_file
-from .comparing import difference_from
-from .containers.safetensors import TensorFile
-from .containers.safetensors_plan import UnsuitableError, make_plan
-from .containers.safetensors_writer import write_compressed
-from .errors import MismatchError
-from .filereader import BlockReader, FileReader, Source
+from ..containers.safetensors import TensorFile
+from ..containers.safetensors_plan import UnsuitableError, make_plan
+from ..containers.safetensors_writer import write_compressed
+from ..errors import MismatchError
+from ..storage.atomic import OutputFile, check_replaceable, output_file
+from ..storage.comparing import difference_from
+from ..storage.filereader import BlockReader, FileReader, Source
 from .plain_layout import PlainLayout
 
 _COPY = 8 << 20

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import buffers, dtypes
-from .containers.safetensors_layout import KEY_PREFIX
-from .filereader import fresh_buffer
+from .. import dtypes
+from ..arrays import buffers
+from ..containers.safetensors_layout import KEY_PREFIX
+from ..storage.filereader import fresh_buffer
 
 # safetensors lays tensors out by dtype in this order, then by name.
 _DTYPE_ORDER = (

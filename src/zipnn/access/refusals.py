@@ -12,7 +12,7 @@ import functools
 import sys
 from typing import Any
 
-from .errors import ZipnnError
+from ..errors import ZipnnError
 
 
 def refusal(builtin: type[Exception], message: str) -> ZipnnError:

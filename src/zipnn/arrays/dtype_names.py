@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, limits
-from .errors import FormatError, MissingDependencyError
+from .. import dtypes, limits
+from ..errors import FormatError, MissingDependencyError
 
 _NUMPY, _TORCH = "numpy:", "torch:"
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .containers.safetensors import TensorFile, TensorInfo
-from .errors import FormatError, error_place
-from .frameworks import Framework, TorchFramework
+from ..arrays.frameworks import Framework, TorchFramework
+from ..containers.safetensors import TensorFile, TensorInfo
+from ..errors import FormatError, error_place
 from .refusals import refusal
 
 Selection = tuple["int | range", ...]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import dtype_names, dtypes
-from .frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH
+from .. import dtypes
+from ..frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH
+from . import dtype_names
 
 _STRUCT_FORMATS = "?bBhHiIlLqQefd"
 

@@ -7,8 +7,8 @@ import os
 from types import TracebackType
 from typing import Any
 
-from .containers.safetensors import TensorFile, TensorInfo, open_tensors
-from .frameworks import open_framework
+from ..arrays.frameworks import open_framework
+from ..containers.safetensors import TensorFile, TensorInfo, open_tensors
 from .refusals import refusal
 from .slicing import TensorSlice, read_tensor
 

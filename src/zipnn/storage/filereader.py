@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .errors import CorruptError, FormatError, ZipnnError
+from ..errors import CorruptError, FormatError, ZipnnError
 
 Read = Callable[[int, int], memoryview]
 
