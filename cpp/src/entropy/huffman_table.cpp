@@ -125,6 +125,13 @@ void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table) {
     }
     for (std::size_t symbol = 0; symbol < 256; ++symbol)
         if (lengths[symbol] == 0) table.codes[symbol] = fallback | HuffmanEncodeTable::unseen_flag;
+    static_assert(max_code_bits <= 12);
+    for (std::size_t symbol = 0; symbol < 256; ++symbol) {
+        const std::uint32_t code = table.codes[symbol];
+        table.low[symbol] = static_cast<std::uint8_t>(code);
+        table.high[symbol] = static_cast<std::uint8_t>((code >> 8 & 0xf) | (code >> 16 & 0xf) << 4);
+        table.unseen[symbol] = lengths[symbol] == 0 ? 0xff : 0;
+    }
 }
 
 namespace {

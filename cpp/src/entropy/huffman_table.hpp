@@ -39,6 +39,10 @@ struct HuffmanEncodeTable {
     static constexpr std::uint32_t unseen_flag = 0x80000000U;
     /// code | length << 16; for a symbol without a code, the shortest code and `unseen_flag`.
     std::array<std::uint32_t, 256> codes;
+    // The same in bytes, for kernels that look many up at once.
+    std::array<std::uint8_t, 256> low;     ///< bits 0..7 of the code
+    std::array<std::uint8_t, 256> high;    ///< bits 8..11 of the code, and the length in bits 4..7
+    std::array<std::uint8_t, 256> unseen;  ///< 0xff for a symbol without a code, else 0
 };
 
 void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table);

@@ -48,7 +48,7 @@ const Kernels avx512_kernels = {
     .pack7 = avx512::x86::pack7,
     .unpack7 = avx512::x86::unpack7,
     .huffman_decode = avx512::huffman_decode,
-    .huffman_encode = avx512::huffman_encode,
+    .huffman_encode = avx512::x86::huffman_encode,
     .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,
     .layered_encode = avx512::x86::layered_encode<avx512::x86::Vector>,
 };

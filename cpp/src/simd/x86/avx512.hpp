@@ -2,6 +2,108 @@
 
 namespace zipnn::ZIPNN_TARGET::x86 {
 
+/// A table of 256 bytes in four registers.
+class ByteTable {
+  public:
+    explicit ByteTable(const std::uint8_t* table)
+        : a_(_mm512_loadu_si512(table)),
+          b_(_mm512_loadu_si512(table + 64)),
+          c_(_mm512_loadu_si512(table + 128)),
+          d_(_mm512_loadu_si512(table + 192)) {}
+
+    __m512i look_up(__m512i index) const {
+        return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), _mm512_permutex2var_epi8(a_, index, b_),
+                                      _mm512_permutex2var_epi8(c_, index, d_));
+    }
+
+  private:
+    __m512i a_, b_, c_, d_;
+};
+
+/// Codes of 32 symbols joined by fours, the later symbol's lowest: eight strings of up to 48 bits.
+struct Quads {
+    __m512i bits, lengths;
+};
+
+/// `codes`: 32 words, the code in bits 0..11 and its length in bits 12..15.
+inline Quads join_quads(__m512i codes) {
+    const __m512i code = _mm512_and_si512(codes, _mm512_set1_epi16(0xfff));
+    const __m512i length = _mm512_srli_epi16(codes, 12);
+    const __m512i word = _mm512_set1_epi32(0xffff), half = _mm512_set1_epi64(0xffffffff);
+    const __m512i pair_length_1 = _mm512_srli_epi32(length, 16);
+    const __m512i pair = _mm512_or_si512(_mm512_srli_epi32(code, 16),
+                                         _mm512_sllv_epi32(_mm512_and_si512(code, word), pair_length_1));
+    const __m512i pair_length = _mm512_add_epi32(_mm512_and_si512(length, word), pair_length_1);
+    const __m512i quad_length_1 = _mm512_srli_epi64(pair_length, 32);
+    return {_mm512_or_si512(_mm512_srli_epi64(pair, 32),
+                            _mm512_sllv_epi64(_mm512_and_si512(pair, half), quad_length_1)),
+            _mm512_add_epi64(_mm512_and_si512(pair_length, half), quad_length_1)};
+}
+
+/// Appends strings of up to 56 bits, the last first. Returns behind what is whole.
+class BitWriter {
+  public:
+    explicit BitWriter(std::uint8_t* target) : out_(target) {}
+
+    void put(std::uint64_t bits, std::uint64_t length) {
+        window_ |= bits << filled_;
+        filled_ += length;
+        store_le(out_, window_);
+        out_ += filled_ >> 3;
+        window_ >>= filled_ & ~std::uint64_t{7};
+        filled_ &= 7;
+    }
+    void put(const Quads& quads) {
+        alignas(64) std::uint64_t bits[8], lengths[8];
+        _mm512_store_si512(bits, quads.bits);
+        _mm512_store_si512(lengths, quads.lengths);
+        for (std::size_t i = 8; i > 0; i -= 2) {
+            // Two at once where they fit behind seven bits: each step waits for the one before.
+            const std::uint64_t length = lengths[i - 2] + lengths[i - 1];
+            if (length <= 56) {
+                put(bits[i - 1] | bits[i - 2] << lengths[i - 1], length);
+            } else {
+                put(bits[i - 1], lengths[i - 1]);
+                put(bits[i - 2], lengths[i - 2]);
+            }
+        }
+    }
+    const std::uint8_t* end() const { return out_ + (filled_ != 0); }
+
+  private:
+    std::uint8_t* out_;
+    std::uint64_t window_ = 0, filled_ = 0;
+};
+
+inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
+                                  std::uint8_t* target, bool* unseen) {
+    const ByteTable low(table.low.data()), high(table.high.data()), missing(table.unseen.data());
+    BitWriter writer(target);
+    std::uint32_t flags = 0;
+    std::size_t left = n;
+    for (; left % 64 != 0; --left) {
+        const std::uint32_t code = table.codes[symbols[left - 1]];
+        flags |= code;
+        writer.put(code & 0xffffU, code >> 16 & 0xffU);
+    }
+    __m512i missed = _mm512_setzero_si512();
+    for (; left > 0; left -= 64) {
+        const __m512i symbol = _mm512_loadu_si512(symbols + left - 64);
+        missed = _mm512_or_si512(missed, missing.look_up(symbol));
+        // Interleaving within lanes of 16 bytes gives words 0..7, 16..23, ... and 8..15, 24..31, ...
+        const __m512i l = low.look_up(symbol), h = high.look_up(symbol);
+        const __m512i even = _mm512_unpacklo_epi8(l, h), odd = _mm512_unpackhi_epi8(l, h);
+        const __m512i first =
+            _mm512_permutex2var_epi64(even, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), odd);
+        const __m512i second =
+            _mm512_permutex2var_epi64(even, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), odd);
+        writer.put(join_quads(second));
+        writer.put(join_quads(first));
+    }
+    *unseen = (flags & HuffmanEncodeTable::unseen_flag) != 0 || _mm512_movepi8_mask(missed) != 0;
+    return static_cast<std::size_t>(writer.end() - target);
+}
+
 /// 512-bit steps of the layered kernels.
 struct Vector {
     using Symbols = __m512i;
@@ -19,30 +121,23 @@ struct Vector {
         _mm512_storeu_si512(acc, lanes);
     }
 
-    /// Ranks of 64 symbols: the table of 256 is in four registers.
+    /// Ranks of 64 symbols.
     class Ranks {
       public:
         static constexpr std::size_t step = 64;
         static bool suits(const LayeredTable& /*table*/) { return true; }
 
-        explicit Ranks(const LayeredTable& table)
-            : a_(_mm512_loadu_si512(table.rank.data())),
-              b_(_mm512_loadu_si512(table.rank.data() + 64)),
-              c_(_mm512_loadu_si512(table.rank.data() + 128)),
-              d_(_mm512_loadu_si512(table.rank.data() + 192)) {}
+        explicit Ranks(const LayeredTable& table) : ranks_(table.rank.data()) {}
 
         bool look_up(const std::uint8_t* symbols, std::uint8_t* ranks) const {
-            const __m512i symbol = _mm512_loadu_si512(symbols);
-            const __m512i rank =
-                _mm512_mask_blend_epi8(_mm512_movepi8_mask(symbol), _mm512_permutex2var_epi8(a_, symbol, b_),
-                                       _mm512_permutex2var_epi8(c_, symbol, d_));
+            const __m512i rank = ranks_.look_up(_mm512_loadu_si512(symbols));
             const __mmask64 unseen = _mm512_movepi8_mask(rank);  // only `unseen` has bit 7 set
             _mm512_storeu_si512(ranks, _mm512_maskz_mov_epi8(~unseen, rank));
             return unseen != 0;
         }
 
       private:
-        __m512i a_, b_, c_, d_;
+        ByteTable ranks_;
     };
 
     static std::size_t encode_block(const std::uint8_t* ranks, std::uint8_t* packed, std::uint8_t* escaped) {
