@@ -129,7 +129,7 @@ struct Encoder::State {
 
 Encoder::Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads)
     : state_(std::make_unique<State>(State{family, data_size, level, threads, {}, {}, {}})) {
-    state_->plan = plan_sample(data_size / state_->width());
+    state_->plan = plan_sample(data_size / state_->width(), state_->width());
 }
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;

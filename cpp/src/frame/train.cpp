@@ -14,7 +14,9 @@ namespace zipnn {
 namespace {
 
 constexpr std::uint64_t sample_all_up_to = 8 * tile_elements;
-constexpr std::uint64_t sample_target = 96 * 1024;
+constexpr std::uint64_t sample_target = 64 * 1024;
+/// Single bytes have the most symbols, and so tables of which the most is to be learned.
+constexpr std::uint64_t sample_target_bytes = 128 * 1024;
 constexpr std::uint64_t max_sampled_tiles = 512;
 constexpr std::uint64_t runs_of_tile = 4;
 
@@ -129,7 +131,7 @@ std::size_t width_of(Family family) {
     return 1;
 }
 
-SamplePlan plan_sample(std::uint64_t elements) {
+SamplePlan plan_sample(std::uint64_t elements, std::size_t width) {
     SamplePlan plan;
     const std::uint64_t tiles = (elements + tile_elements - 1) / tile_elements;
     if (elements <= sample_all_up_to) {
@@ -140,8 +142,10 @@ SamplePlan plan_sample(std::uint64_t elements) {
     }
     const std::uint64_t whole_tiles = elements / tile_elements;
     const std::uint64_t sampled = std::min(whole_tiles, max_sampled_tiles);
-    const std::uint64_t run = std::clamp<std::uint64_t>(sample_target / (sampled * runs_of_tile) / 32 * 32,
-                                                        96, tile_elements / runs_of_tile);
+    const std::uint64_t target = width == 1 ? sample_target_bytes : sample_target;
+    const std::uint64_t shortest_run = target / 640;  // of tiles of the largest tensors
+    const std::uint64_t run = std::clamp<std::uint64_t>(target / (sampled * runs_of_tile) / 32 * 32,
+                                                        shortest_run, tile_elements / runs_of_tile);
     for (std::uint64_t i = 0; i < sampled; ++i) {
         const std::uint64_t start = i * whole_tiles / sampled * tile_elements;
         for (std::uint64_t r = 0; r < runs_of_tile; ++r)

@@ -17,7 +17,7 @@ struct SamplePlan {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;  ///< first element, count
     std::vector<std::size_t> tiles;                               ///< sampled elements of each sampled tile
 };
-SamplePlan plan_sample(std::uint64_t elements);
+SamplePlan plan_sample(std::uint64_t elements, std::size_t width);
 
 struct Training {
     Coder coder;

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t stored_class = ClassCosts::classes;
 constexpr int clustering_rounds = 3;
-/// Rounds look at one in this many symbols; the tables are made from all.
-constexpr std::size_t clustering_share = 2;
+/// Rounds and their costs look at one in this many symbols; the tables are made from all.
+constexpr std::size_t clustering_share = 4;
 /// Weight of a seen symbol against one that is only near: samples miss rare symbols.
 constexpr std::uint32_t seen_weight = 8;
 /// A plane whose tables save less than 1/128 is stored: it decodes faster.
@@ -22,6 +22,27 @@ constexpr std::uint64_t least_gain = 128;
 std::uint64_t total_of(const Histogram& counts) {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
+
+/// Counts symbols in four histograms in turn, since an increment waits for the last one of the same place.
+class Counter {
+  public:
+    void add(Bytes symbols) {
+        std::size_t i = 0;
+        for (; i + 4 <= symbols.size(); i += 4)
+            for (std::size_t k = 0; k < 4; ++k) ++counts_[k][symbols[i + k]];
+        for (; i < symbols.size(); ++i) ++counts_[0][symbols[i]];
+    }
+
+    Histogram total() const {
+        Histogram sum{};
+        for (const Histogram& counts : counts_)
+            for (std::size_t symbol = 0; symbol < sum.size(); ++symbol) sum[symbol] += counts[symbol];
+        return sum;
+    }
+
+  private:
+    std::array<Histogram, 4> counts_{};
+};
 
 /// Exponents next to seen ones get a code too: the tails of weights' distributions are thin but smooth.
 constexpr int exponent_reach = 3;
@@ -68,7 +89,9 @@ std::uint64_t cost_of(const Histogram& counts, const Table& table) {
 
 /// Codes of up to 12 bits where they are at least 1/1024 smaller than those of 11, which decode faster.
 Table huffman_for(const Histogram& weights) {
-    Table narrow = HuffmanTable{huffman_lengths(weights, short_code_bits)};
+    const CodeLengths lengths = huffman_lengths(weights, short_code_bits);
+    Table narrow = HuffmanTable{lengths};
+    if (std::ranges::max(lengths) < short_code_bits) return narrow;  // the limit costs nothing
     Table wide = HuffmanTable{huffman_lengths(weights, max_code_bits)};
     const std::uint64_t wide_cost = cost_of(weights, wide);
     return wide_cost + wide_cost / 1024 <= cost_of(weights, narrow) ? wide : narrow;
@@ -108,14 +131,15 @@ class Clustering {
 
     /// Tables of at most `count` classes, and what the sample costs with them, tables included.
     PlaneTraining tables(std::size_t count) {
+        const std::size_t share = count > 1 ? clustering_share : 1;
         if (count > 1) {
             divide_evenly(count);
             for (int round = 0; round < clustering_rounds; ++round) {
-                const auto groups = group_histograms(count);
+                const auto groups = group_histograms(count, share);
                 ClassCosts costs = no_classes();
                 for (std::size_t i = 0; i < count; ++i)
                     if (total_of(groups[i]) != 0) costs.set(i, ideal_costs(groups[i]));
-                assign(costs, clustering_share);
+                assign(costs, share);
             }
         } else {
             std::ranges::fill(classes_, std::size_t{0});
@@ -123,7 +147,7 @@ class Clustering {
         PlaneTraining training{};
         ClassCosts costs = no_classes();
         std::uint64_t overhead = 0;
-        for (const Histogram& group : group_histograms(count)) {
+        for (const Histogram& group : group_histograms(count, 1)) {
             if (total_of(group) == 0) continue;
             Table table = table_for(group, whole_, sample_.exponent, level_);
             costs.set(training.tables.size(), table_costs(table));
@@ -131,7 +155,7 @@ class Clustering {
             training.tables.push_back(std::move(table));
         }
         const std::uint64_t scale = std::max<std::uint64_t>(1, sample_.elements / sample_.symbols.size());
-        training.cost = assign(costs) + overhead / scale;
+        training.cost = assign(costs, share) * share + overhead / scale;
         drop_unused(training);
         return training;
     }
@@ -161,21 +185,28 @@ class Clustering {
         for (std::size_t i = 0; i < order.size(); ++i) classes_[order[i].second] = i * count / order.size();
     }
 
-    std::vector<Histogram> group_histograms(std::size_t count) const {
-        std::vector<Histogram> groups(count, Histogram{});
+    Bytes part_of(std::size_t tile, std::size_t share) const {
+        return tiles_[tile].first((tiles_[tile].size() + share - 1) / share);
+    }
+
+    std::vector<Histogram> group_histograms(std::size_t count, std::size_t share) const {
+        if (count == 1 && share == 1 && std::ranges::find(classes_, stored_class) == classes_.end())
+            return {whole_};
+        std::vector<Counter> counters(count);
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile)
-            if (classes_[tile] < count)
-                for (const std::uint8_t symbol : tiles_[tile]) ++groups[classes_[tile]][symbol];
+            if (classes_[tile] < count) counters[classes_[tile]].add(part_of(tile, share));
+        std::vector<Histogram> groups;
+        for (const Counter& counter : counters) groups.push_back(counter.total());
         return groups;
     }
 
     /// Each tile to its cheapest class, or to none where storing is cheaper, by a share of its symbols.
     /// Returns the cost.
-    std::uint64_t assign(const ClassCosts& costs, std::size_t share = 1) {
+    std::uint64_t assign(const ClassCosts& costs, std::size_t share) {
         std::uint64_t total = 0;
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             std::array<std::uint64_t, ClassCosts::classes> sums{};
-            const Bytes symbols = tiles_[tile].first((tiles_[tile].size() + share - 1) / share);
+            const Bytes symbols = part_of(tile, share);
             costs.add(symbols, sums);
             const auto best = std::ranges::min_element(sums);
             const std::uint64_t stored = std::uint64_t{sample_.stored_cost} * symbols.size();
@@ -199,6 +230,16 @@ class Clustering {
     std::vector<std::size_t> classes_;
 };
 
+/// Whether the sample looks like random bytes throughout: its entropy is that of as many of them, and tiles
+/// that would shrink, if there are any, do not show in it.
+bool is_noise(const PlaneSample& sample) {
+    // A sample of N random bytes falls short of 8 bits each by 255/2 log2(e) in all.
+    constexpr std::uint64_t shortfall = 184 * cost_of_bit;
+    const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
+    const Histogram counts = histogram_of(sample.symbols);
+    return entropy_cost(counts) + 2 * shortfall + stored / 1024 >= stored;
+}
+
 std::size_t classes_for(std::size_t sampled_tiles) {
     return sampled_tiles < 8 ? 1 : sampled_tiles < 24 ? 2 : ClassCosts::classes;
 }
@@ -206,19 +247,22 @@ std::size_t classes_for(std::size_t sampled_tiles) {
 }  // namespace
 
 Histogram histogram_of(Bytes symbols) {
-    Histogram counts{};
-    for (const std::uint8_t symbol : symbols) ++counts[symbol];
-    return counts;
+    Counter counter;
+    counter.add(symbols);
+    return counter.total();
 }
 
 PlaneTraining train_plane(const PlaneSample& sample, Level level) {
     const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
     PlaneTraining best{{}, stored - stored / least_gain};
+    if (is_noise(sample)) return {{}, stored};
     Clustering clustering(sample, level);
-    for (const std::size_t count : {std::size_t{1}, classes_for(sample.tiles.size())}) {
-        PlaneTraining candidate = clustering.tables(count);
+    const auto consider = [&](PlaneTraining candidate) {
         if (candidate.cost < best.cost) best = std::move(candidate);
-    }
+    };
+    consider(clustering.tables(1));
+    if (const std::size_t count = classes_for(sample.tiles.size()); count > 1)
+        consider(clustering.tables(count));
     if (best.tables.empty()) best.cost = stored;
     return best;
 }
