@@ -17,8 +17,9 @@ torch = pytest.importorskip("torch", reason="torch is optional")
 
 
 def raw_bytes(tensor: Any) -> bytes:
-    plain = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    return bytes(plain.view(torch.uint8).numpy().tobytes())
+    plain = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    flat = plain.as_strided((plain.numel(),), (1,))
+    return bytes(flat.view(torch.uint8).numpy().tobytes())
 
 
 VALUES = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
@@ -33,6 +34,8 @@ def tensors() -> dict[str, Any]:
         "float32": floats,
         "transposed": floats.t(),
         "strided": floats[::2, 1::3],
+        "one element, strided": floats[:1, ::100][:, :1],
+        "no element, strided": floats[0, ::2][:0],
         "expanded": floats[:1].expand(7, 100),
         "channels last": floats.reshape(2, 3, 10, 100).contiguous(memory_format=torch.channels_last),
         "0-d": torch.tensor(3),

@@ -158,7 +158,7 @@ def _of_torch(tensor: Any) -> Source:
         # torch counts bytes with two elements each, safetensors elements.
         shape = (*shape[:-1], 2 * shape[-1])
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    return Source(_flat(plain.reshape(-1).view(torch.uint8).numpy()), name, shape, KIND_TORCH)
+    return Source(_torch_bytes(torch, plain), name, shape, KIND_TORCH)
 
 
 def _torch_target(out: Any) -> tuple[memoryview, str | None, bool]:
@@ -167,7 +167,13 @@ def _torch_target(out: Any) -> tuple[memoryview, str | None, bool]:
     if out.device.type != "cpu" or not out.is_contiguous() or out.is_conj() or out.is_neg():
         raise ValueError("out is not a contiguous tensor on the CPU")
     name = dtype_names.of_torch(out.dtype) if out.element_size() > 1 else None
-    return _flat(out.detach().reshape(-1).view(torch.uint8).numpy()), name, False
+    return _torch_bytes(torch, out.detach()), name, False
+
+
+def _torch_bytes(torch: Any, plain: Any) -> memoryview:
+    """The memory of a contiguous tensor."""
+    # Not reshape: that leaves a single element, or none, whatever stride it has, and view wants 1.
+    return _flat(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy())
 
 
 def _check_tensor(torch: Any, tensor: Any) -> None:
