@@ -196,6 +196,17 @@ def test_an_output_that_is_not_empty_needs_force(tree: Path, tmp_path: Path) -> 
     assert (tmp_path / "small" / SHARDS[0]).read_bytes() != b"old"
 
 
+def test_no_output_goes_through_a_link_into_the_source(tree: Path, tmp_path: Path) -> None:
+    (tree / "other").mkdir()
+    (tree / "other" / "adapter_model.safetensors").write_bytes(shard(9))
+    before = snapshot(tree)
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "sub").symlink_to(tree / "other")
+    with pytest.raises(ZipnnError, match="small/sub is a link: outputs go into folders of their own"):
+        compress_tree(tree, tmp_path / "small", force=True)
+    assert snapshot(tree) == before
+
+
 def test_deleting_originals_takes_the_weights_only(tree: Path, tmp_path: Path) -> None:
     before = snapshot(tree)
     compress_tree(tree, tmp_path / "small", delete_original=True)

@@ -276,7 +276,10 @@ def _make_folders(output: Path, entries: list[_Entry]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         if entry.is_folder:
-            (output / entry.path).mkdir(exist_ok=True)
+            folder = output / entry.path
+            if folder.is_symlink():  # it may lead into the source
+                raise ZipnnError(f"{folder} is a link: outputs go into folders of their own")
+            folder.mkdir(exist_ok=True)
 
 
 def _take_over_modes(source: Path, output: Path, entries: list[_Entry]) -> None:
