@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -101,6 +102,23 @@ def test_modes_and_times_come_along(tree: Path, tmp_path: Path) -> None:
     for name, mode in ((".", 0o711), ("empty", 0o500), ("sub/deeper", 0o700), (".hidden", 0o600)):
         assert stat.S_IMODE((tmp_path / "small" / name).stat().st_mode) == mode
     assert (tmp_path / "small" / ".hidden").stat().st_mtime_ns == 10**18
+
+
+def test_an_output_folder_of_someone_else_keeps_its_mode(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chmod = os.chmod
+
+    def refuse(path: Path, mode: int) -> None:
+        if path == tmp_path / "small":
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        chmod(path, mode)
+
+    (tree / "sub").chmod(0o700)
+    monkeypatch.setattr(os, "chmod", refuse)
+    results = compress_tree(tree, tmp_path / "small")
+    assert set(actions(results, tree).values()) == {"compressed", "copied"}
+    assert stat.S_IMODE((tmp_path / "small" / "sub").stat().st_mode) == 0o700
 
 
 def test_links_into_another_folder(tree: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ others; its result says `failed` and why.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -284,10 +285,10 @@ def _make_folders(output: Path, entries: list[_Entry]) -> None:
 
 def _take_over_modes(source: Path, output: Path, entries: list[_Entry]) -> None:
     """Give the folders their permissions: last, since they may forbid writing."""
-    for entry in reversed(entries):
-        if entry.is_folder:
-            os.chmod(output / entry.path, stat.S_IMODE(entry.mode))
-    os.chmod(output, stat.S_IMODE(source.stat().st_mode))
+    modes = [(output / entry.path, entry.mode) for entry in reversed(entries) if entry.is_folder]
+    for folder, mode in [*modes, (output, source.stat().st_mode)]:
+        with contextlib.suppress(PermissionError):  # a folder that was there and is someone else's
+            os.chmod(folder, stat.S_IMODE(mode))
 
 
 def _verify(root: Path, other: Path | None, entry: _Entry, threads: int, report: Progress) -> FileResult:
