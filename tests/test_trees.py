@@ -234,6 +234,19 @@ def test_deleting_originals_takes_the_weights_only(tree: Path, tmp_path: Path) -
     assert set(snapshot(tmp_path / "small")) == set(before) - COMPRESSED
 
 
+def test_deleting_originals_removes_nothing_behind_links(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "shared" / "deep").mkdir(parents=True)
+    (tmp_path / "shared" / "deep" / "w.safetensors").write_bytes(shard(9))
+    (tmp_path / "shared" / "config.json").write_text("{}")
+    (tree / "link").symlink_to(tmp_path / "shared")
+    results = compress_tree(tree, tmp_path / "small", delete_original=True)
+    done = actions(results, tree)
+    assert (done["link/deep/w.safetensors"], done["link/config.json"]) == ("failed", "copied")
+    assert list(done.values()).count("failed") == 1
+    assert (tmp_path / "shared" / "deep" / "w.safetensors").read_bytes() == shard(9)
+    assert not (tree / SHARDS[0]).exists()
+
+
 @pytest.mark.parametrize("where", ["nowhere", "output", "in place"])
 def test_a_dry_run_changes_nothing(tree: Path, tmp_path: Path, where: str) -> None:
     before = snapshot(tmp_path)

@@ -51,6 +51,7 @@ def compress_tree(
         force: write into an output that is not empty, replacing files.
         in_place: replace the files themselves.
         delete_original: remove each safetensors file after its compressed form was compared with it.
+            Files behind links are not the folder's own: they fail.
         dry_run: write nothing, estimate sizes from samples.
         progress: called with (bytes done, total) of all files.
 
@@ -125,12 +126,16 @@ def verify_tree(
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file or folder under a root. `problem` says why it cannot be opened, if so."""
+    """A file or folder under a root.
+
+    `linked` tells whether a link to a folder leads to it, `problem` why it cannot be opened, if so.
+    """
 
     path: Path
     size: int
     mode: int
     is_folder: bool = False
+    linked: bool = False
     problem: str = ""
 
     def result(self, root: Path, action: str, reason: str) -> FileResult:
@@ -145,7 +150,7 @@ def _walk(root: Path, *, follow: bool) -> list[_Entry]:
     """
     found: list[_Entry] = []
 
-    def visit(relative: Path, ancestors: tuple[tuple[int, int], ...]) -> None:
+    def visit(relative: Path, ancestors: tuple[tuple[int, int], ...], linked: bool = False) -> None:
         for item in sorted(os.scandir(root / relative), key=lambda item: item.name):
             path = relative / item.name
             try:
@@ -155,7 +160,7 @@ def _walk(root: Path, *, follow: bool) -> list[_Entry]:
                 continue
             if not stat.S_ISDIR(status.st_mode):
                 odd = "" if stat.S_ISREG(status.st_mode) else "not a regular file"
-                found.append(_Entry(path, status.st_size, status.st_mode, problem=odd))
+                found.append(_Entry(path, status.st_size, status.st_mode, linked=linked, problem=odd))
                 continue
             identity = (status.st_dev, status.st_ino)
             if item.is_symlink() and not follow:
@@ -165,7 +170,7 @@ def _walk(root: Path, *, follow: bool) -> list[_Entry]:
             else:
                 found.append(_Entry(path, 0, status.st_mode, is_folder=True))
                 try:
-                    visit(path, (*ancestors, identity))
+                    visit(path, (*ancestors, identity), linked or item.is_symlink())
                 except OSError as error:
                     found.append(_Entry(path, 0, 0, problem=str(error)))
 
@@ -236,7 +241,7 @@ def _run(
             _make_folders(target, entries)
 
     def convert(entry: _Entry, report: Progress) -> FileResult:
-        return _convert(work, source / entry.path, target and target / entry.path, force, report)
+        return _convert(work, source, entry, target and target / entry.path, force, report)
 
     results = _each_file(source, entries, convert, progress)
     if target is not None and not dry_run:
@@ -244,12 +249,19 @@ def _run(
     return results
 
 
-def _convert(work: _Work, file: Path, target: Path | None, force: bool, report: Progress) -> FileResult:
+def _convert(
+    work: _Work, source: Path, entry: _Entry, target: Path | None, force: bool, report: Progress
+) -> FileResult:
+    file = source / entry.path
     with FileReader(file) as reader:
         kind = kinds.kind_of(reader)
         if kind == kinds.OTHER and file.name.endswith(kinds.SUFFIX):
             kinds.header_of(reader)  # its error says what is wrong with the file
     if kind in work.kinds:
+        if entry.linked and work.options["delete_original"]:
+            raise ZipnnError(
+                f"file {file}: behind a link to a folder; delete_original would remove it from there"
+            )
         return work.convert(
             file, target, in_place=target is None, force=force, progress=report, **work.options
         )
