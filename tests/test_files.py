@@ -297,6 +297,23 @@ def test_an_original_that_changes_meanwhile_is_no_success(
     assert names(tmp_path) == ["model.safetensors"]
 
 
+def test_an_original_that_changes_at_the_last_moment_is_not_deleted(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = OutputFile.publish
+
+    def and_replace_original(self: OutputFile, *args: Any, **options: Any) -> None:
+        publish(self, *args, **options)
+        (tmp_path / "new").write_bytes(b"what was saved meanwhile")
+        (tmp_path / "new").replace(model)
+
+    monkeypatch.setattr(OutputFile, "publish", and_replace_original)
+    with pytest.raises(ZipnnError, match="its output is written, but it was not removed"):
+        compress_file(model, delete_original=True)
+    assert model.read_bytes() == b"what was saved meanwhile"
+    assert names(tmp_path) == ["model.safetensors", "model.znn.safetensors"]
+
+
 class Stop(BaseException):
     """Like KeyboardInterrupt, but not taken for one by pytest."""
 

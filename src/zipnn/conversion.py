@@ -140,9 +140,10 @@ class Conversion:
 
         self.produce(reader, target, write, compare, is_copy=True)
 
-    def delete_source(self) -> None:
-        """Remove the input, now that the output is safe, if that was asked for."""
+    def delete_source(self, reader: FileReader) -> None:
+        """Remove the input, now that the output is safe, if that was asked for and it is still the same."""
         if self._delete:
+            reader.check_unchanged("its output is written, but it was not removed")
             self.source.unlink()
             sync_folder(self.source.parent)
 

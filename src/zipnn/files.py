@@ -82,7 +82,7 @@ def compress_file(
             )
         except UnsuitableError as reason:
             return job.leave(reader, str(reason))
-    job.delete_source()
+    job.delete_source(reader)
     return job.result(target, "compressed", reader.size, size)
 
 
@@ -120,7 +120,7 @@ def decompress_file(
             lambda out: _write_original(job, content, out),
             lambda written: _compare(job, content, written),
         )
-    job.delete_source()
+    job.delete_source(reader)
     return job.result(target, "decompressed", content.original_size, reader.size)
 
 

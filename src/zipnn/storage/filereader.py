@@ -107,11 +107,11 @@ class FileReader:
                     raise CorruptError(f"truncated while it was read, at byte {offset + done}")
                 done += count
 
-    def check_unchanged(self) -> None:
+    def check_unchanged(self, consequence: str = "nothing was written, try again") -> None:
         """Raise `ZipnnError` if the path no longer leads to the file as it was when it was opened."""
         now = os.stat(self.path)
         if fingerprint(now) != fingerprint(self.stat):
-            raise ZipnnError(f"file {self.path}: changed while it was read; nothing was written, try again")
+            raise ZipnnError(f"file {self.path}: changed while it was read; {consequence}")
 
     def _check(self, offset: int, size: int) -> None:
         if self._fd < 0:
