@@ -297,18 +297,22 @@ def test_tables_fit_the_terminal(model: Path, tmp_path: Path) -> None:
 # --- signals, disks, surprises -----------------------------------------------------------------------
 
 
-def test_interrupt(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated"), (signal.SIGHUP, "hung up")],
+)
+def test_interrupt(tmp_path: Path, number: signal.Signals, words: str) -> None:
     path = save_model(tmp_path / "m.safetensors", big=np.random.default_rng(1).standard_normal(20_000_000))
     child = subprocess.Popen(
         [sys.executable, "-m", "zipnn", "compress", path, "--threads", "1"], stderr=subprocess.PIPE, text=True
     )
     assert child.stderr is not None
     wait_for(lambda: any(tmp_path.glob(".zipnn-*")), child)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     errors = child.stderr.read()
     child.stderr.close()
-    assert child.wait() == 130
-    assert errors == f"compressing {path}\nzipnn: error: interrupted\n"
+    assert child.wait() == 128 + number
+    assert errors == f"compressing {path}\nzipnn: error: {words}\n"
     assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]
 
 

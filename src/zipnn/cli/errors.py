@@ -22,8 +22,10 @@ class Exit(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     EXISTS = 3
+    HUNG_UP = 129
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 MEANINGS = {
@@ -31,8 +33,10 @@ MEANINGS = {
     Exit.FAILED: "a file is missing, damaged, of the wrong kind or different, or could not be written",
     Exit.USAGE: "the command line is wrong; nothing was done",
     Exit.EXISTS: "an output exists already and --force was not given; nothing else failed",
+    Exit.HUNG_UP: "the terminal was closed; no unfinished output is left",
     Exit.INTERRUPTED: "interrupted (Ctrl-C); no unfinished output is left",
     Exit.BROKEN_PIPE: "whoever read the output closed it",
+    Exit.TERMINATED: "told to end (SIGTERM); no unfinished output is left",
 }
 
 _HINTS = {

@@ -7,8 +7,11 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from . import compress, decompress, info, verify
 from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
@@ -31,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `errors.Exit`.
     """
+    with _ending_in_order():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     console = Console()
     try:
         args = _parser().parse_args(argv)
@@ -43,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted")
         return int(Exit.INTERRUPTED)
+    except _EndedError as ended:
+        console.error(ended.exit.name.lower().replace("_", " "))
+        return int(ended.exit)
     except Exception as error:
         logging.getLogger(__name__).debug("stopped by", exc_info=error)
         code = exit_code(error)
@@ -51,6 +62,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         if code != Exit.BROKEN_PIPE:
             console.error(message_of(error), hint_of(error))
         return int(code)
+
+
+class _EndedError(BaseException):
+    """A signal told the process to end. Like KeyboardInterrupt, it is for nobody to catch on its way."""
+
+    def __init__(self, code: Exit) -> None:
+        super().__init__(code)
+        self.exit = code
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let the signals that end a process do so by an exception, so that unfinished outputs are removed."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise _EndedError(Exit(128 + number))
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():  # no other may
+        ends = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]
+        # A signal that is ignored stays so: that is what nohup is for.
+        taken = [number for number in ends if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _parser() -> Parser:
