@@ -218,7 +218,6 @@ void bind_encoding(nb::module_& m) {
            const std::string& level, nb::handle attachment, std::uint64_t align, unsigned threads) {
             const Buffer bytes(data);
             const auto description = describe(dtype, shape, kind, flags, attachment);
-            if (align == 0) throw nb::value_error("align is 0");
             zipnn::Frame frame;
             {
                 const nb::gil_scoped_release release;

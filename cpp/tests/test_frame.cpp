@@ -203,6 +203,13 @@ TEST(hostile_payloads_behind_right_heads_are_safe) {
     }
 }
 
+TEST(alignments_that_no_frame_can_have_are_refused) {
+    const std::vector<std::uint8_t> data(1000);
+    for (const std::uint64_t align : {std::uint64_t{0}, std::uint64_t{9}, ~std::uint64_t{0}})
+        CHECK_THROWS(std::invalid_argument,
+                     compress(data, Family::bytes, {"U8", {1000}, 0, 0, {}}, Level::normal, align, 1));
+}
+
 TEST(references) {
     const auto frame = reference_frame("F32", {3, 4}, 48, "model.embed");
     const Head head = parse_head(frame, frame.size());

@@ -79,6 +79,9 @@ Value named(const std::unordered_map<std::string, Value>& values, const std::str
     return found->second;
 }
 
+/// A frame ends with at most 7 bytes of padding.
+constexpr std::uint64_t max_align = 8;
+
 std::uint64_t padded(std::uint64_t size, std::uint64_t align) { return (size + align - 1) / align * align; }
 
 }  // namespace
@@ -222,6 +225,7 @@ Frame finish(Encoder encoder, Bytes data, const Description& description, std::u
 
 Frame compress(Bytes data, Family family, const Description& description, Level level, std::uint64_t align,
                unsigned threads) {
+    if (align == 0 || align > max_align) throw std::invalid_argument("align is out of range");
     Encoder encoder(family, data.size(), level, threads);
     std::vector<std::uint8_t> sample;
     for (const auto& [offset, size] : encoder.sample_ranges()) append(sample, data.subspan(offset, size));
