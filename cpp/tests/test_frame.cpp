@@ -210,6 +210,21 @@ TEST(alignments_that_no_frame_can_have_are_refused) {
                      compress(data, Family::bytes, {"U8", {1000}, 0, 0, {}}, Level::normal, align, 1));
 }
 
+TEST(an_encoder_keeps_its_coder_once_chunks_are_coded) {
+    const std::vector<std::uint8_t> data(std::size_t{2} << default_chunk_log2);
+    Encoder encoder(Family::bytes, data.size(), Level::normal, 1);
+    std::vector<std::uint8_t> sample;
+    for (const auto& [offset, size] : encoder.sample_ranges())
+        append(sample, Bytes(data).subspan(offset, size));
+    encoder.set_external(max_chunk_log2);
+    encoder.train(sample);
+    CHECK(encoder.chunk_bytes() == std::uint64_t{1} << default_chunk_log2);
+    encoder.encode(Bytes(data).first(data.size() / 2));
+    CHECK_THROWS(std::invalid_argument, encoder.train(sample));
+    CHECK_THROWS(std::invalid_argument, encoder.set_stored());
+    CHECK_THROWS(std::invalid_argument, encoder.set_external(max_chunk_log2));
+}
+
 TEST(references) {
     const auto frame = reference_frame("F32", {3, 4}, 48, "model.embed");
     const Head head = parse_head(frame, frame.size());

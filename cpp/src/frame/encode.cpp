@@ -118,7 +118,9 @@ struct Encoder::State {
     /// A stored or external coder counts bytes; before training the family's elements.
     std::size_t coder_width() const { return planes ? coder.properties().width : width(); }
 
-    void use(Coder chosen) {
+    void use(Coder chosen, unsigned chunk_log2 = default_chunk_log2) {
+        if (!chunks.entries.empty()) throw std::invalid_argument("chunks are coded already");
+        chunks.log2 = chunk_log2;
         coder = std::move(chosen);
         if (coder.properties().planes == 0) coder.planes.clear();
         planes = std::make_unique<PlaneEncoder>(coder);
@@ -164,8 +166,7 @@ void Encoder::set_stored() { state_->use({LayoutId::stored, 0, {}}); }
 void Encoder::set_external(unsigned chunk_log2) {
     if (chunk_log2 < min_chunk_log2 || chunk_log2 > max_chunk_log2)
         throw std::invalid_argument("chunk_log2 is out of range");
-    state_->use({LayoutId::zstd, 0, {}});
-    state_->chunks.log2 = chunk_log2;
+    state_->use({LayoutId::zstd, 0, {}}, chunk_log2);
 }
 
 std::vector<std::vector<std::uint8_t>> Encoder::encode(Bytes window) {
