@@ -225,6 +225,17 @@ TEST(an_encoder_keeps_its_coder_once_chunks_are_coded) {
     CHECK_THROWS(std::invalid_argument, encoder.set_external(max_chunk_log2));
 }
 
+TEST(entropy_counts_whole_elements) {
+    // A tail must not be taken for an element: it would choose another base of the exponents.
+    std::vector<std::uint8_t> data;
+    for (std::uint64_t i = 0; i < 1000; ++i) append_le(data, (1000 + i % 50) << 52);
+    const double entropy = order0(data, Family::float64);
+    data.resize(data.size() + 7);
+    data.push_back(0x7f);  // behind the tail
+    data[data.size() - 2] = 0xf0;
+    CHECK(order0(Bytes(data).first(data.size() - 1), Family::float64) == entropy);
+}
+
 TEST(references) {
     const auto frame = reference_frame("F32", {3, 4}, 48, "model.embed");
     const Head head = parse_head(frame, frame.size());

@@ -188,10 +188,10 @@ double order0(Bytes data, Family family) {
     const std::size_t width = width_of(family);
     const std::size_t n = data.size() / width;
     if (n == 0) return 8.0;
+    data = data.first(n * width);
     Candidate candidate = choose_layout(family, Level::fast, n, data);
     if (candidate.layout == LayoutId::stored) candidate.layout = LayoutId::bytes;
-    return static_cast<double>(order0_cost(candidate, data.first(n * width))) / cost_of_bit /
-           static_cast<double>(n * width);
+    return static_cast<double>(order0_cost(candidate, data)) / cost_of_bit / static_cast<double>(data.size());
 }
 
 }  // namespace zipnn
