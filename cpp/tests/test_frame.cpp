@@ -7,6 +7,7 @@
 #include "bytes.hpp"
 #include "check.hpp"
 #include "fields/layout.hpp"
+#include "frame/coder.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
@@ -234,6 +235,30 @@ TEST(entropy_counts_whole_elements) {
     data.push_back(0x7f);  // behind the tail
     data[data.size() - 2] = 0xf0;
     CHECK(order0(Bytes(data).first(data.size() - 1), Family::float64) == entropy);
+}
+
+TEST(overflow_bits_are_only_for_packed_planes) {
+    // Layout 5, one element: plane 0 is a constant table with an escape whose overflow bit is set.
+    const auto decoded_with = [](std::vector<std::uint8_t> plane) {
+        std::vector<std::uint8_t> payload = {3, 1, 1, 0, 0, 0, 0, 0, 4, 0x20};
+        append(payload, plane);
+        Head head;
+        head.data_size = 2;
+        head.chunk_bytes = std::uint64_t{2} << default_chunk_log2;
+        head.coder = std::make_shared<Coder>(Coder{LayoutId::bfloat16x, 0, {{ConstantTable{0}}, {}}});
+        head.offsets = {0, payload.size()};
+        const std::uint8_t z[] = {0x20, static_cast<std::uint8_t>(plane[0] == 4 ? 1 : 0)};
+        const std::uint8_t* planes[] = {z, z + 1};
+        std::vector<std::uint8_t> out(2);
+        active_kernels().merge(LayoutId::bfloat16x, 0, planes, 1, out.data());
+        head.checksums = {xxh3_64(out)};
+        const auto wanted = out;
+        decode_chunks(head, payload, 0, 1, out, 1);
+        return out == wanted;
+    };
+    CHECK(decoded_with({4, 0}));  // packed
+    CHECK(decoded_with({0, 0}));  // stored
+    CHECK(decoded_with({1, 0}));  // constant
 }
 
 TEST(references) {

@@ -27,8 +27,6 @@ void decode_planes(const PlaneDecoder& decoder, Bytes payload, std::size_t eleme
     const std::size_t coded = elements * layout.width;
     const Bytes tail = cursor.take(out.size() - coded, "payload");
     if (cursor.left() != 0) throw CorruptError("payload is not used up");
-    if (layout.overflow && planes[1] == scratch[1].data())
-        for (const std::uint32_t at : overflows) scratch[1].data()[at] |= 1;
     active_kernels().merge(coder.layout, coder.base, planes.data(), elements, out.data());
     std::ranges::copy(tail, out.begin() + static_cast<std::ptrdiff_t>(coded));
 }

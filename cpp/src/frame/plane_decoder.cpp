@@ -95,6 +95,7 @@ const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std:
             if (!coder_.properties().overflow || plane != 1) throw CorruptError("packed7 where it cannot be");
             std::uint8_t* out = scratch.reserve(n);
             active_kernels().unpack7(cursor.take(packed7_size(n), "packed7 plane").data(), n, out);
+            for (const std::uint32_t at : overflows) out[at] |= 1;
             return out;
         }
     }

@@ -40,7 +40,8 @@ class PlaneDecoder {
     const Coder& coder() const { return coder_; }
 
     /// The `n` bytes of plane `plane`: in the payload if stored, else in `scratch`. Positions of
-    /// escapes with the overflow bit are appended to `overflows`. Throws CorruptError.
+    /// escapes with the overflow bit are appended to `overflows`, where a packed plane 1 takes its bits
+    /// from. Throws CorruptError.
     const std::uint8_t* decode(std::size_t plane, Cursor& cursor, std::size_t n, PlaneScratch& scratch,
                                std::vector<std::uint32_t>& overflows) const;
 
