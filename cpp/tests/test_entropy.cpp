@@ -166,6 +166,20 @@ TEST(layered_round_trip) {
     }
 }
 
+TEST(unused_bits_of_levels_are_not_looked_at) {
+    LayeredTable table;
+    table.count = 4;
+    table.symbols = {7, 8, 9, 10};
+    // Five elements: ranks 0 1 2 3 0 in level A, one rank in level B.
+    const std::array<std::uint8_t, 3 + slack> payload = {0xfc, 0xe4, 0xfc};
+    for (const Kernels* kernels : available_kernels()) {
+        std::array<std::uint8_t, 5 + slack> target{};
+        CHECK(kernels->layered_decode(table, {payload.data(), 3, target.data(), 5}));
+        const std::uint8_t wanted[] = {7, 8, 9, 10, 7};
+        CHECK(std::equal(std::begin(wanted), std::end(wanted), target.begin()));
+    }
+}
+
 TEST(decoders_are_safe_on_noise) {
     check::Random random(5);
     for (int round = 0; round < 3000; ++round) {

@@ -30,15 +30,20 @@ inline std::uint8_t* pack2(const Codes& codes, std::size_t n, std::uint8_t* pack
     return packed + codes2_size(n);
 }
 
-/// The number of 3s among the 2-bit codes.
-inline std::size_t count_threes(const std::uint8_t* codes, std::size_t size) {
+/// The number of 3s among the 2-bit codes of `n` elements; unused bits are not looked at.
+inline std::size_t count_threes(const std::uint8_t* codes, std::size_t n) {
+    const auto in_byte = [](unsigned byte) {
+        return static_cast<std::size_t>(std::popcount(byte & byte >> 1 & 0x55U));
+    };
+    const std::size_t whole = n / 4;
     constexpr std::uint64_t low_bits = 0x5555555555555555U;
     std::size_t threes = 0, i = 0;
-    for (; i + 8 <= size; i += 8) {
+    for (; i + 8 <= whole; i += 8) {
         const auto word = load_le<std::uint64_t>(codes + i);
         threes += static_cast<std::size_t>(std::popcount(word & word >> 1 & low_bits));
     }
-    for (; i < size; ++i) threes += static_cast<std::size_t>(std::popcount(codes[i] & codes[i] / 2U & 0x55U));
+    for (; i < whole; ++i) threes += in_byte(codes[i]);
+    if (n % 4 != 0) threes += in_byte(codes[whole] & ((1U << n % 4 * 2) - 1));
     return threes;
 }
 
@@ -69,16 +74,16 @@ inline bool find_sections(const TileIn& tile, LayeredSections& sections) {
     const std::size_t n = tile.elements, size_a = codes2_size(n);
     if (size_a > tile.size) return false;
     sections.a = tile.source + tile.size - size_a;
-    sections.n_b = count_threes(sections.a, size_a);
+    sections.n_b = count_threes(sections.a, n);
     const std::size_t size_b = codes2_size(sections.n_b);
     if (sections.n_b > n || size_b > static_cast<std::size_t>(sections.a - tile.source)) return false;
     sections.b = sections.a - size_b;
-    sections.n_c = count_threes(sections.b, size_b);
+    sections.n_c = count_threes(sections.b, sections.n_b);
     const std::size_t size_c = codes2_size(sections.n_c);
     if (sections.n_c > sections.n_b || size_c > static_cast<std::size_t>(sections.b - tile.source))
         return false;
     sections.c = sections.b - size_c;
-    sections.n_d = count_threes(sections.c, size_c);
+    sections.n_d = count_threes(sections.c, sections.n_c);
     sections.d = tile.source;
     return sections.n_d <= sections.n_c &&
            (sections.n_d + 1) / 2 == static_cast<std::size_t>(sections.c - sections.d);
