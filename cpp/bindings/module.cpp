@@ -231,7 +231,8 @@ void bind_encoding(nb::module_& m) {
     m.def(
         "estimate",
         [](nb::handle data, const std::string& family, const std::string& level) {
-            const auto bytes = Buffer(data).bytes();
+            const Buffer buffer(data);
+            const auto bytes = buffer.bytes();
             Encoder encoder(zipnn::family_of(family), bytes.size(), zipnn::level_of(level), 1);
             std::vector<std::uint8_t> sample;
             for (const auto& [offset, size] : encoder.sample_ranges()) {
