@@ -7,6 +7,7 @@ import os
 import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_what_is_not_published_is_removed(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert names(tmp_path) == []
+
+
+def test_an_interruption_right_after_the_file_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.open
+
+    def interrupted(*args: Any) -> int:
+        os.close(make(*args))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt), output_file(tmp_path / "out"):
+        pass
     assert names(tmp_path) == []
 
 
@@ -110,7 +126,7 @@ def test_errors_name_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert caught.value.filename == str(target)
     assert names(tmp_path) == []
     with pytest.raises(FileNotFoundError) as missing:
-        OutputFile(tmp_path / "no" / "out")
+        OutputFile(tmp_path / "no" / "out").open()
     assert missing.value.filename == str(tmp_path / "no" / "out")
 
 

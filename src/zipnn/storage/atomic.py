@@ -42,11 +42,20 @@ class OutputFile:
         self.target = target
         # The name does not depend on the target's, which may be as long as names can be.
         self.path = target.parent / f".zipnn-{secrets.token_hex(8)}.incomplete"
-        with naming(target):
-            self._fd = os.open(self.path, _FLAGS, 0o600)
         self.position = 0
+        self._fd = -1
         self._pending = bytearray()
-        self._published = False
+        self._unfinished = False
+
+    def open(self) -> None:
+        """Create the file. Once this is called `close` has to be, even if it did not return."""
+        self._unfinished = True
+        try:
+            with naming(self.target):
+                self._fd = os.open(self.path, _FLAGS, 0o600)
+        except OSError:
+            self._unfinished = False
+            raise
 
     def write(self, data: Buffer) -> None:
         """Append `data`."""
@@ -96,7 +105,7 @@ class OutputFile:
                 os.replace(self.path, self.target)
             else:
                 self._rename_to_free_name()
-            self._published = True
+            self._unfinished = False
             sync_folder(self.target.parent)
 
     def close(self) -> None:
@@ -104,7 +113,7 @@ class OutputFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-        if not self._published:
+        if self._unfinished:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
 
@@ -152,6 +161,7 @@ def output_file(target: Path) -> Iterator[OutputFile]:
     """An `OutputFile` for `target`, closed (and, if it was not published, removed) at the end."""
     output = OutputFile(target)
     try:
+        output.open()
         yield output
     finally:
         output.close()
