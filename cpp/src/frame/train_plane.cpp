@@ -119,8 +119,8 @@ std::uint64_t table_size_cost(const Table& table) {
 /// Tiles of the sample and the class that each is in.
 class Clustering {
   public:
-    Clustering(const PlaneSample& sample, Level level)
-        : sample_(sample), level_(level), whole_(histogram_of(sample.symbols)) {
+    Clustering(const PlaneSample& sample, const Histogram& whole, Level level)
+        : sample_(sample), level_(level), whole_(whole) {
         std::size_t at = 0;
         for (const std::size_t size : sample.tiles) {
             tiles_.push_back(sample.symbols.subspan(at, size));
@@ -225,19 +225,18 @@ class Clustering {
 
     const PlaneSample& sample_;
     Level level_;
-    Histogram whole_;
+    const Histogram& whole_;
     std::vector<Bytes> tiles_;
     std::vector<std::size_t> classes_;
 };
 
 /// Whether the sample looks like random bytes throughout: its entropy is that of as many of them, and tiles
 /// that would shrink, if there are any, do not show in it.
-bool is_noise(const PlaneSample& sample) {
+bool is_noise(const PlaneSample& sample, const Histogram& whole) {
     // A sample of N random bytes falls short of 8 bits each by 255/2 log2(e) in all.
     constexpr std::uint64_t shortfall = 184 * cost_of_bit;
     const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
-    const Histogram counts = histogram_of(sample.symbols);
-    return entropy_cost(counts) + 2 * shortfall + stored / 1024 >= stored;
+    return entropy_cost(whole) + 2 * shortfall + stored / 1024 >= stored;
 }
 
 std::size_t classes_for(std::size_t sampled_tiles) {
@@ -255,8 +254,9 @@ Histogram histogram_of(Bytes symbols) {
 PlaneTraining train_plane(const PlaneSample& sample, Level level) {
     const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
     PlaneTraining best{{}, stored - stored / least_gain};
-    if (is_noise(sample)) return {{}, stored};
-    Clustering clustering(sample, level);
+    const Histogram whole = histogram_of(sample.symbols);
+    if (is_noise(sample, whole)) return {{}, stored};
+    Clustering clustering(sample, whole, level);
     const auto consider = [&](PlaneTraining candidate) {
         if (candidate.cost < best.cost) best = std::move(candidate);
     };
