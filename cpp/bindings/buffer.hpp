@@ -32,14 +32,18 @@ class Buffer {
     Py_buffer view_{};
 };
 
-/// A new bytes object of `size` bytes that `fill(pointer)` writes.
+/// A new bytes object: `fill(pointer)` writes up to `capacity` bytes and returns how many.
 template <typename Fill>
-nanobind::object make_bytes(std::uint64_t size, Fill fill) {
-    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
+nanobind::object make_bytes(std::uint64_t capacity, Fill fill) {
+    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(capacity));
     if (bytes == nullptr) throw nanobind::python_error();
     nanobind::object owned = nanobind::steal(bytes);
-    fill(reinterpret_cast<std::uint8_t*>(PyBytes_AsString(bytes)));
-    return owned;
+    const std::uint64_t size = fill(reinterpret_cast<std::uint8_t*>(PyBytes_AsString(bytes)));
+    bytes = owned.release().ptr();
+    // Pages that were not written to were never there.
+    if (size != capacity && _PyBytes_Resize(&bytes, static_cast<Py_ssize_t>(size)) != 0)
+        throw nanobind::python_error();
+    return nanobind::steal(bytes);
 }
 
 }  // namespace zipnn::bindings

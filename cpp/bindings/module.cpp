@@ -4,8 +4,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
-
 #include "buffer.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -19,8 +17,6 @@ using zipnn::bindings::Buffer;
 using zipnn::bindings::make_bytes;
 
 namespace {
-
-using Payloads = std::vector<std::vector<std::uint8_t>>;
 
 /// Raises zipnn.errors.NAME; the classes live in Python.
 void raise_as(const char* name, const std::exception& error) {
@@ -53,19 +49,24 @@ zipnn::Description describe(const std::string& dtype, const std::vector<std::uin
     return {dtype, shape, kind, flags, {bytes.begin(), bytes.end()}};
 }
 
-/// A bytes object of the parts and `padding` zeros, filled without the GIL.
-nb::object join(const std::vector<std::uint8_t>& head, const Payloads& payloads, std::uint64_t size) {
-    return make_bytes(size, [&](std::uint8_t* out) {
-        const nb::gil_scoped_release release;
-        const std::uint8_t* end = out + size;
-        const auto put = [&](const std::vector<std::uint8_t>& part) {
-            if (!part.empty()) std::memcpy(out, part.data(), part.size());
-            out += part.size();
-        };
-        put(head);
-        for (const auto& payload : payloads) put(payload);
-        std::memset(out, 0, static_cast<std::size_t>(end - out));
-    });
+/// The payloads of a window as a bytes object. Most are smaller than the window; where escapes make them
+/// larger, more room is tried.
+nb::object encode_window(zipnn::Encoder& encoder, std::span<const std::uint8_t> window) {
+    bool fits = false;
+    nb::object payloads;
+    for (std::uint64_t capacity = window.size() + 4096; !fits; capacity *= 2) {
+        payloads = make_bytes(capacity, [&](std::uint8_t* out) -> std::uint64_t {
+            const nb::gil_scoped_release release;
+            std::uint64_t used = 0;
+            fits = encoder.encode(window, [&](std::size_t size) -> std::uint8_t* {
+                if (size > capacity - used) return nullptr;
+                used += size;
+                return out + used - size;
+            });
+            return used;
+        });
+    }
+    return payloads;
 }
 
 void bind_head(nb::module_& m) {
@@ -172,14 +173,7 @@ void bind_encoding(nb::module_& m) {
             "encode",
             [](Encoder& self, nb::handle window) {
                 const Buffer bytes(window);
-                Payloads payloads;
-                std::uint64_t size = 0;
-                {
-                    const nb::gil_scoped_release release;
-                    payloads = self.encode(bytes.bytes());
-                    for (const auto& payload : payloads) size += payload.size();
-                }
-                return join({}, payloads, size);
+                return encode_window(self, bytes.bytes());
             },
             "window"_a)
         .def(
@@ -218,13 +212,14 @@ void bind_encoding(nb::module_& m) {
            const std::string& level, nb::handle attachment, std::uint64_t align, unsigned threads) {
             const Buffer bytes(data);
             const auto description = describe(dtype, shape, kind, flags, attachment);
-            zipnn::Frame frame;
-            {
-                const nb::gil_scoped_release release;
-                frame = zipnn::compress(bytes.bytes(), zipnn::family_of(family), description,
-                                        zipnn::level_of(level), align, threads);
-            }
-            return join(frame.head, frame.payloads, frame.size);
+            return make_bytes(zipnn::stored_size(bytes.bytes().size(), description, align),
+                              [&](std::uint8_t* out) {
+                                  const nb::gil_scoped_release release;
+                                  const auto source = bytes.bytes();
+                                  const auto room = zipnn::stored_size(source.size(), description, align);
+                                  return zipnn::compress(source, zipnn::family_of(family), description,
+                                                         zipnn::level_of(level), align, threads, {out, room});
+                              });
         },
         "data"_a, "family"_a, "dtype"_a, "shape"_a, "kind"_a, "flags"_a, "level"_a, "attachment"_a, "align"_a,
         "threads"_a = 0);

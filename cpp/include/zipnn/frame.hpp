@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -78,6 +79,10 @@ enum class Family : std::uint8_t {
 };
 Family family_of(const std::string& name);  ///< throws std::invalid_argument
 
+/// Called with the size of one payload after another, in order, one at a time: where to put it, or null to
+/// stop.
+using PayloadSink = std::function<std::uint8_t*(std::size_t)>;
+
 /// Codes one tensor in windows of whole chunks: sample_ranges, train, encode for each window, head.
 class Encoder {
   public:
@@ -94,8 +99,9 @@ class Encoder {
     /// Instead of train: the chunks are stored, or (`external`) coded by the caller with zstd.
     void set_stored();
     void set_external(unsigned chunk_log2);
-    /// The payloads of the next chunks, each with its checksum noted for the head.
-    std::vector<std::vector<std::uint8_t>> encode(std::span<const std::uint8_t> window);
+    /// Hands the payloads of the next chunks to `sink`, each with its checksum noted for the head. False if
+    /// the sink stopped it: then nothing is noted.
+    bool encode(std::span<const std::uint8_t> window, const PayloadSink& sink);
     /// Notes a chunk that the caller coded.
     void note_external(std::uint64_t payload_size, std::span<const std::uint8_t> original);
 
@@ -112,14 +118,12 @@ class Encoder {
 std::vector<std::uint8_t> reference_frame(const std::string& dtype, const std::vector<std::uint64_t>& shape,
                                           std::uint64_t data_size, const std::string& target);
 
-/// Head and payloads of a whole frame: what is to be written one after another, and zero bytes of padding.
-struct Frame {
-    std::vector<std::uint8_t> head;
-    std::vector<std::vector<std::uint8_t>> payloads;
-    std::uint64_t size = 0;
-};
-Frame compress(std::span<const std::uint8_t> data, Family family, const Description& description, Level level,
-               std::uint64_t align, unsigned threads);
+/// Size of the frame that stores `data_size` bytes: no frame that `compress` makes is larger.
+std::uint64_t stored_size(std::uint64_t data_size, const Description& description, std::uint64_t align);
+
+/// Writes a frame to `out`, which has room for `stored_size` bytes. Returns its size, padding included.
+std::uint64_t compress(std::span<const std::uint8_t> data, Family family, const Description& description,
+                       Level level, std::uint64_t align, unsigned threads, std::span<std::uint8_t> out);
 
 /// Order-0 entropy in bits per byte of data, plane by plane of the family's plainest layout.
 double order0(std::span<const std::uint8_t> data, Family family);

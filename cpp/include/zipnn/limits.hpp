@@ -20,6 +20,8 @@ inline constexpr std::size_t max_tables = 15;
 inline constexpr unsigned max_code_bits = 12;
 inline constexpr unsigned short_code_bits = 11;
 inline constexpr std::size_t max_layered_symbols = 24;
+/// Bits of a rank that are stored, not coded.
+inline constexpr unsigned max_extra_bits = 4;
 inline constexpr std::size_t max_dimensions = 64;
 inline constexpr std::size_t max_dtype_name = 32;
 inline constexpr std::size_t head_fixed_size = 39;

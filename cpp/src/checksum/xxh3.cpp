@@ -136,36 +136,45 @@ std::uint64_t merge_accumulators(const std::array<std::uint64_t, 8>& acc, const 
     return avalanche(start);
 }
 
-std::uint64_t hash_long(const std::uint8_t* data, std::size_t size, const Secret& secret) {
-    std::array<std::uint64_t, 8> acc = {prime32_3, prime64_1, prime64_2, prime64_3,
-                                        prime64_4, prime32_2, prime64_5, prime32_1};
-    constexpr std::size_t block_stripes = (std::tuple_size_v<Secret> - stripe_size) / secret_step;
-    constexpr std::size_t block_size = block_stripes * stripe_size;
+using Accumulators = std::array<std::uint64_t, 8>;
+constexpr Accumulators initial_accumulators = {prime32_3, prime64_1, prime64_2, prime64_3,
+                                               prime64_4, prime32_2, prime64_5, prime32_1};
+constexpr std::size_t block_stripes = (std::tuple_size_v<Secret> - stripe_size) / secret_step;
+static_assert(block_stripes * stripe_size == Xxh3Stream::block_size);
+
+std::uint64_t finish_long(Accumulators& acc, const Secret& secret, Bytes rest, std::size_t size) {
     const auto& kernels = active_kernels();
-    const std::size_t blocks = (size - 1) / block_size;
-    for (std::size_t i = 0; i < blocks; ++i) {
-        kernels.xxh3_accumulate(acc.data(), data + i * block_size, secret.data(), block_stripes);
-        const std::uint8_t* key = secret.data() + secret.size() - stripe_size;
-        for (std::size_t lane = 0; lane < acc.size(); ++lane) {
-            acc[lane] ^= acc[lane] >> 47;
-            acc[lane] ^= load_le<std::uint64_t>(key + 8 * lane);
-            acc[lane] *= prime32_1;
-        }
-    }
-    const std::size_t stripes = (size - 1 - blocks * block_size) / stripe_size;
-    kernels.xxh3_accumulate(acc.data(), data + blocks * block_size, secret.data(), stripes);
-    kernels.xxh3_accumulate(acc.data(), data + size - stripe_size,
+    const std::size_t blocks = (rest.size() - 1) / Xxh3Stream::block_size;
+    kernels.xxh3_blocks(acc.data(), rest.data(), secret.data(), blocks);
+    const Bytes last = rest.subspan(blocks * Xxh3Stream::block_size);
+    kernels.xxh3_accumulate(acc.data(), last.data(), secret.data(), (last.size() - 1) / stripe_size);
+    kernels.xxh3_accumulate(acc.data(), rest.data() + rest.size() - stripe_size,
                             secret.data() + secret.size() - stripe_size - 7, 1);
     return merge_accumulators(acc, secret.data() + 11, size * prime64_1);
 }
 
+std::uint64_t hash_long(Bytes data, const Secret& secret) {
+    Accumulators acc = initial_accumulators;
+    return finish_long(acc, secret, data, data.size());
+}
+
 }  // namespace
+
+Xxh3Stream::Xxh3Stream(std::size_t size) : size_(size), acc_(initial_accumulators) {}
+
+void Xxh3Stream::add(const std::uint8_t* data, std::size_t blocks) {
+    active_kernels().xxh3_blocks(acc_.data(), data, default_secret.data(), blocks);
+}
+
+std::uint64_t Xxh3Stream::finish(std::span<const std::uint8_t> rest) {
+    return finish_long(acc_, default_secret, rest, size_);
+}
 
 std::uint64_t xxh3_64(std::span<const std::uint8_t> data, std::uint64_t seed) {
     if (data.size() <= 16) return hash_up_to_16(data.data(), data.size(), seed);
     if (data.size() <= 240) return hash_up_to_240(data.data(), data.size(), seed);
-    if (seed == 0) return hash_long(data.data(), data.size(), default_secret);
-    return hash_long(data.data(), data.size(), seeded_secret(seed));
+    if (seed == 0) return hash_long(data, default_secret);
+    return hash_long(data, seeded_secret(seed));
 }
 
 }  // namespace zipnn

@@ -73,6 +73,14 @@ std::array<std::uint32_t, 256> ideal_costs(const Histogram& counts) {
 }
 
 std::array<std::uint32_t, 256> table_costs(const Table& table) {
+    if (const auto* ranked = std::get_if<RankedTable>(&table)) {
+        const auto groups =
+            std::visit([](const auto& inner) { return table_costs(Table(inner)); }, ranked->groups);
+        std::array<std::uint32_t, 256> costs;
+        for (std::size_t symbol = 0; symbol < 256; ++symbol)
+            costs[symbol] = groups[ranked->ranking.rank[symbol] >> ranked->ranking.extra_bits];
+        return costs;
+    }
     std::array<std::uint32_t, 256> costs;
     costs.fill(escape_cost);
     if (const auto* constant = std::get_if<ConstantTable>(&table)) {

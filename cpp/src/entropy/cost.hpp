@@ -33,7 +33,7 @@ struct ClassCosts {
 
 /// Cost of each symbol under an ideal code for the histogram.
 std::array<std::uint32_t, 256> ideal_costs(const Histogram& counts);
-/// Cost of each symbol under a table.
+/// Cost of each symbol under a table, without the extra bits of a ranked one.
 std::array<std::uint32_t, 256> table_costs(const Table& table);
 
 }  // namespace zipnn

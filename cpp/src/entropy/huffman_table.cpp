@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "entropy/bit_string.hpp"
+
 namespace zipnn {
 namespace {
 
@@ -87,6 +89,62 @@ bool is_complete(const CodeLengths& lengths) {
     return filled == 1U << max_code_bits;
 }
 
+namespace {
+
+/// Fills the entries of a decode table from one symbol to several: each string of symbols takes its places
+/// from the string without its last one.
+class EntryFiller {
+  public:
+    EntryFiller(const CodeLengths& lengths, const std::array<std::uint16_t, 256>& codes,
+                HuffmanDecodeTable& table)
+        : table_(table) {
+        for (unsigned symbol = 0; symbol < 256; ++symbol)
+            if (lengths[symbol] != 0)
+                symbols_[count_++] = {static_cast<std::uint8_t>(symbol), lengths[symbol], codes[symbol]};
+        std::stable_sort(symbols_.begin(), symbols_.begin() + count_,
+                         [](const Code& a, const Code& b) { return a.length < b.length; });
+    }
+
+    struct String {
+        std::uint32_t code;
+        unsigned length, count;
+        std::uint64_t symbols;  ///< the first in the highest byte
+    };
+
+    void fill(const String& string) {
+        const std::uint32_t size = 1U << table_.bits;
+        const std::uint64_t entry = string.symbols | string.count << 8 | string.length;
+        if (string.count != 0 && (string.count == 6 || string.length + symbols_[0].length > table_.bits)) {
+            for (std::uint32_t at = string.code; at < size; at += 1U << string.length)
+                table_.entries[at] = entry;
+            return;
+        }
+        const unsigned room = table_.bits - string.length;
+        // Places where the next symbol does not fit keep this string.
+        if (string.count != 0 && symbols_[count_ - 1].length > room)
+            for (std::uint32_t at = string.code; at < size; at += 1U << string.length)
+                table_.entries[at] = entry;
+        for (std::size_t i = 0; i < count_ && symbols_[i].length <= room; ++i) {
+            const Code& next = symbols_[i];
+            fill({string.code | static_cast<std::uint32_t>(next.code) << string.length,
+                  string.length + next.length, string.count + 1,
+                  string.symbols | std::uint64_t{next.symbol} << (56 - 8 * string.count)});
+        }
+    }
+
+  private:
+    struct Code {
+        std::uint8_t symbol, length;
+        std::uint16_t code;
+    };
+
+    HuffmanDecodeTable& table_;
+    std::array<Code, 256> symbols_;  ///< shortest codes first
+    std::size_t count_ = 0;
+};
+
+}  // namespace
+
 void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
     table.bits = std::ranges::max(lengths) <= short_code_bits ? short_code_bits : max_code_bits;
     const std::uint32_t size = 1U << table.bits;
@@ -97,19 +155,7 @@ void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
         for (std::uint32_t at = codes[symbol]; at < size; at += 1U << length)
             table.single[at] = static_cast<std::uint16_t>(symbol << 8 | length);
     }
-    for (std::uint32_t at = 0; at < size; ++at) {
-        std::uint64_t symbols = 0;
-        unsigned used = 0, count = 0;
-        while (count < 6) {
-            const std::uint16_t next = table.single[at >> used];
-            const unsigned length = next & 0xffU;
-            if (used + length > table.bits) break;
-            symbols |= static_cast<std::uint64_t>(next >> 8) << (56 - 8 * count);
-            used += length;
-            ++count;
-        }
-        table.entries[at] = symbols | static_cast<std::uint64_t>(count << 8 | used);
-    }
+    EntryFiller(lengths, codes, table).fill({0, 0, 0, 0});
 }
 
 void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table) {
@@ -141,68 +187,49 @@ constexpr unsigned initial_length = 8;
 
 class LengthWriter {
   public:
-    explicit LengthWriter(std::vector<std::uint8_t>& out) : out_(out) {}
+    explicit LengthWriter(std::vector<std::uint8_t>& out) : bits_(out) {}
 
     void put(unsigned length) {
         if (length == last_)
-            bits(0b0, 1);
+            bits_.put(0b0, 1);
         else if (length == last_ + 1)
-            bits(0b01, 2);
+            bits_.put(0b01, 2);
         else if (length + 1 == last_)
-            bits(0b011, 3);
+            bits_.put(0b011, 3);
         else
-            bits(0b0111U | length << 4, 8);
+            bits_.put(0b0111U | length << 4, 8);
         last_ = length;
     }
-    void put_absent(std::size_t run) { bits(0b1111U | static_cast<unsigned>(run - 1) << 4, 12); }
+    void put_absent(std::size_t run) { bits_.put(0b1111U | static_cast<unsigned>(run - 1) << 4, 12); }
 
   private:
-    void bits(unsigned value, unsigned count) {
-        for (unsigned i = 0; i < count; ++i, ++filled_) {
-            if (filled_ % 8 == 0) out_.push_back(0);
-            out_.back() = static_cast<std::uint8_t>(out_.back() | (value >> i & 1U) << filled_ % 8);
-        }
-    }
-
-    std::vector<std::uint8_t>& out_;
-    std::size_t filled_ = 0;
+    BitStringWriter bits_;
     unsigned last_ = initial_length;
 };
 
 class LengthReader {
   public:
-    explicit LengthReader(Cursor& cursor) : cursor_(cursor) {}
+    explicit LengthReader(Cursor& cursor) : bits_(cursor, "Huffman table") {}
 
     /// The next length, or 0 and the number of absent symbols in `run`.
     unsigned next(std::size_t& run) {
         unsigned ones = 0;
-        while (ones < 4 && bits(1) == 1) ++ones;
+        while (ones < 4 && bits_.take(1) == 1) ++ones;
         run = 0;
         if (ones == 4) {
-            run = bits(8) + 1;
+            run = bits_.take(8) + 1;
             return 0;
         }
-        if (ones == 3) last_ = bits(4);
+        if (ones == 3) last_ = bits_.take(4);
         if (ones == 2) --last_;
         if (ones == 1) ++last_;
         if (last_ == 0 || last_ > max_code_bits) throw CorruptError("Huffman table has a wrong length");
         return last_;
     }
-    bool rest_is_zero() const { return taken_ % 8 == 0 || byte_ >> taken_ % 8 == 0; }
+    bool rest_is_zero() const { return bits_.rest_is_zero(); }
 
   private:
-    unsigned bits(unsigned count) {
-        unsigned value = 0;
-        for (unsigned i = 0; i < count; ++i, ++taken_) {
-            if (taken_ % 8 == 0) byte_ = cursor_.read<std::uint8_t>("Huffman table");
-            value |= (byte_ >> taken_ % 8 & 1U) << i;
-        }
-        return value;
-    }
-
-    Cursor& cursor_;
-    std::uint8_t byte_ = 0;
-    std::size_t taken_ = 0;
+    BitStringReader bits_;
     unsigned last_ = initial_length;
 };
 

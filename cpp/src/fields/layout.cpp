@@ -7,20 +7,20 @@ namespace zipnn {
 namespace {
 
 constexpr std::array<Layout, layout_count> layouts = {{
-    {"stored", 1, 0, 0, false, false},
-    {"bytes", 1, 1, 0, false, false},
-    {"split16", 2, 2, 0, false, false},
-    {"zigzag16", 2, 2, 0, false, false},
-    {"float16", 2, 2, 0, false, true},
-    {"bfloat16x", 2, 2, 511, true, true},
-    {"split32", 4, 4, 0, false, false},
-    {"zigzag32", 4, 4, 0, false, false},
-    {"float32", 4, 4, 0, false, true},
-    {"float32x", 4, 4, 511, true, true},
-    {"split64", 8, 8, 0, false, false},
-    {"zigzag64", 8, 8, 0, false, false},
-    {"float64", 8, 8, 2047, false, true},
-    {"zstd", 1, 0, 0, false, false},
+    {"stored", 1, 0, 0, 0, false},
+    {"bytes", 1, 1, 0, 0, false},
+    {"split16", 2, 2, 0, 0, false},
+    {"zigzag16", 2, 2, 0, 0, false},
+    {"float16", 2, 2, 0, 0, true},
+    {"bfloat16w", 2, 2, 224, 3, true},
+    {"split32", 4, 4, 0, 0, false},
+    {"zigzag32", 4, 4, 0, 0, false},
+    {"float32", 4, 4, 0, 0, true},
+    {"float32w", 4, 4, 224, 3, true},
+    {"split64", 8, 8, 0, 0, false},
+    {"zigzag64", 8, 8, 0, 0, false},
+    {"float64", 8, 8, 2047, 0, true},
+    {"zstd", 1, 0, 0, 0, false},
 }};
 
 }  // namespace

@@ -13,11 +13,11 @@ enum class LayoutId : std::uint8_t {
     split16 = 2,
     zigzag16 = 3,
     float16 = 4,
-    bfloat16x = 5,
+    bfloat16w = 5,
     split32 = 6,
     zigzag32 = 7,
     float32 = 8,
-    float32x = 9,
+    float32w = 9,
     split64 = 10,
     zigzag64 = 11,
     float64 = 12,
@@ -30,14 +30,20 @@ struct Layout {
     std::size_t width;         ///< bytes of an element
     std::size_t planes;        ///< 0: the payload is not made of planes
     std::uint16_t base_limit;  ///< largest `base`; 0: the layout has none
-    bool overflow;             ///< plane 0 may overflow into bit 0 of plane 1
+    unsigned spare_bits;       ///< upper bits of plane 1 that elements leave free; 0: no windowed layout
     bool exponent;             ///< plane 0 orders elements by magnitude
+
+    /// Exponents are relative to a base, and elements outside the window of 31 need escapes.
+    bool windowed() const { return spare_bits != 0; }
 };
+
+/// Exponents that a windowed layout's symbols hold beside zero.
+inline constexpr unsigned window_exponents = 31;
 
 /// The properties of a layout that exists (`id < layout_count`).
 const Layout& layout_of(LayoutId id);
 
-/// Bytes that the packed form of a plane of 7-bit values takes.
-constexpr std::size_t packed7_size(std::size_t n) { return n / 128 * 112 + n % 128; }
+/// Bytes of `n` values of `bits` bits (docs/format.md, 2.5).
+constexpr std::size_t packed_size(unsigned bits, std::size_t n) { return n / 128 * 16 * bits + n % 128; }
 
 }  // namespace zipnn

@@ -6,7 +6,7 @@
 namespace zipnn {
 namespace {
 
-enum class TableKind : std::uint8_t { constant = 1, huffman = 2, layered = 3 };
+enum class TableKind : std::uint8_t { constant = 1, huffman = 2, layered = 3, ranked = 4 };
 
 struct TableWriter {
     std::vector<std::uint8_t>& out;
@@ -24,18 +24,77 @@ struct TableWriter {
         kind(TableKind::layered);
         write_layered_table(out, table);
     }
+    void operator()(const RankedTable& table) const {
+        kind(TableKind::ranked);
+        write_ranking(out, table.ranking);
+        std::visit(*this, table.groups);
+    }
 };
+
+RankedTable read_ranked_table(Cursor& cursor) {
+    const Ranking ranking = read_ranking(cursor);
+    const auto kind = static_cast<TableKind>(cursor.read<std::uint8_t>("coder section"));
+    if (kind == TableKind::huffman) {
+        const HuffmanTable groups{read_huffman_table(cursor)};
+        for (std::size_t group = ranking.groups(); group < groups.lengths.size(); ++group)
+            if (groups.lengths[group] != 0) throw CorruptError("ranked table has a wrong group");
+        return {ranking, groups};
+    }
+    if (kind != TableKind::layered) throw CorruptError("ranked table has no table of its groups");
+    const LayeredTable groups = read_layered_table(cursor);
+    for (std::size_t rank = 0; rank < groups.count; ++rank)
+        if (groups.symbols[rank] >= ranking.groups()) throw CorruptError("ranked table has a wrong group");
+    return {ranking, groups};
+}
 
 Table read_table(Cursor& cursor) {
     switch (static_cast<TableKind>(cursor.read<std::uint8_t>("coder section"))) {
         case TableKind::constant: return ConstantTable{cursor.read<std::uint8_t>("coder section")};
         case TableKind::huffman: return HuffmanTable{read_huffman_table(cursor)};
         case TableKind::layered: return read_layered_table(cursor);
+        case TableKind::ranked: return read_ranked_table(cursor);
     }
     throw UnsupportedVersionError("unknown table kind: a newer zipnn is needed");
 }
 
+/// Ranked tables are in plane 0, agree on the extra bits, and those fill spare bits exactly.
+void check_rankings(const Coder& coder) {
+    const unsigned spare = coder.properties().spare_bits;
+    unsigned extra_bits = spare;
+    for (std::size_t plane = 0; plane < coder.planes.size(); ++plane) {
+        for (const Table& table : coder.planes[plane]) {
+            const Ranking* ranking = ranking_of(table);
+            if (ranking == nullptr) continue;
+            if (plane != 0 || (extra_bits != 0 && ranking->extra_bits != extra_bits))
+                throw CorruptError("ranked table where it cannot be");
+            extra_bits = ranking->extra_bits;
+        }
+    }
+}
+
 }  // namespace
+
+const HuffmanTable* huffman_of(const Table& table) {
+    const auto* ranked = std::get_if<RankedTable>(&table);
+    return ranked != nullptr ? std::get_if<HuffmanTable>(&ranked->groups) : std::get_if<HuffmanTable>(&table);
+}
+
+const LayeredTable* layered_of(const Table& table) {
+    const auto* ranked = std::get_if<RankedTable>(&table);
+    return ranked != nullptr ? std::get_if<LayeredTable>(&ranked->groups) : std::get_if<LayeredTable>(&table);
+}
+
+const Ranking* ranking_of(const Table& table) {
+    const auto* ranked = std::get_if<RankedTable>(&table);
+    return ranked != nullptr ? &ranked->ranking : nullptr;
+}
+
+unsigned Coder::extra_bits() const {
+    if (planes.empty()) return 0;
+    for (const Table& table : planes[0])
+        if (const Ranking* ranking = ranking_of(table)) return ranking->extra_bits;
+    return 0;
+}
 
 void write_coder(std::vector<std::uint8_t>& out, const Coder& coder) {
     if (coder.properties().base_limit != 0) append_le(out, coder.base);
@@ -57,6 +116,7 @@ Coder read_coder(Cursor& cursor, LayoutId layout) {
         if (count > max_tables) throw CorruptError("coder section has too many tables");
         for (std::size_t i = 0; i < count; ++i) tables.push_back(read_table(cursor));
     }
+    check_rankings(coder);
     return coder;
 }
 

@@ -7,6 +7,7 @@
 
 #include "entropy/huffman_table.hpp"
 #include "entropy/layered_table.hpp"
+#include "entropy/ranking.hpp"
 #include "fields/layout.hpp"
 
 /// The coder section of a frame: layout and, for each plane, its tables (docs/format.md, 2.4).
@@ -20,19 +21,25 @@ struct HuffmanTable {
     CodeLengths lengths;
 };
 
-using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable>;
-
-enum class PlaneMode : std::uint8_t {
-    stored = 0,
-    constant = 1,
-    tiles = 2,
-    tiles_with_escapes = 3,
-    packed7 = 4
+/// Symbols by rank: the groups go through a table of their own, the extra bits are stored.
+struct RankedTable {
+    Ranking ranking;
+    std::variant<HuffmanTable, LayeredTable> groups;
 };
+
+using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable, RankedTable>;
+
+/// The Huffman or layered code of a table, its own or that of its groups; null if it has none.
+const HuffmanTable* huffman_of(const Table& table);
+const LayeredTable* layered_of(const Table& table);
+/// The ranking of a table; null if it has none.
+const Ranking* ranking_of(const Table& table);
+
+enum class PlaneMode : std::uint8_t { stored = 0, constant = 1, tiles = 2, tiles_with_escapes = 3 };
 
 /// Bits of an escape (docs/format.md, 2.5).
 inline constexpr std::uint32_t escape_position_mask = (1U << 18) - 1;
-inline constexpr std::uint32_t escape_overflow = 1U << 18;
+inline constexpr std::uint32_t escape_exponent = 1U << 18;
 inline constexpr std::uint32_t escape_reserved = 0x00f80000U;
 
 struct Coder {
@@ -41,6 +48,10 @@ struct Coder {
     std::vector<std::vector<Table>> planes;  ///< tables of each plane
 
     const Layout& properties() const { return layout_of(layout); }
+    /// Extra bits of plane 0's ranked tables; 0 if it has none.
+    unsigned extra_bits() const;
+    /// Whether the extra bits have a packed section of their own, behind plane 0.
+    bool extra_packed() const { return extra_bits() != 0 && !properties().windowed(); }
 };
 
 void write_coder(std::vector<std::uint8_t>& out, const Coder& coder);

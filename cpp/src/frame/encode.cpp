@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
 #include "frame/coder.hpp"
 #include "frame/head.hpp"
-#include "frame/plane_decoder.hpp"
 #include "frame/plane_encoder.hpp"
 #include "frame/train.hpp"
 #include "simd/kernels.hpp"
@@ -17,59 +19,97 @@
 namespace zipnn {
 namespace {
 
-/// Positions of elements whose plane 0 overflows into bit 0 of plane 1.
-std::vector<std::uint32_t> find_overflows(Bytes plane) {
-    std::vector<std::uint32_t> positions;
-    for (std::size_t first = 0; first < plane.size(); first += tile_elements) {
-        const Bytes part = plane.subspan(first, std::min(tile_elements, plane.size() - first));
-        std::uint8_t any = 0;
-        for (const std::uint8_t byte : part) any |= byte;
-        if ((any & 1) == 0) continue;
-        for (std::size_t i = 0; i < part.size(); ++i)
-            if ((part[i] & 1) != 0) positions.push_back(static_cast<std::uint32_t>(first + i));
+/// Memory that a thread keeps from chunk to chunk.
+class Scratch {
+  public:
+    std::uint8_t* reserve(std::size_t size) {
+        if (capacity_ < size) {
+            memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(size + slack);
+            capacity_ = size;
+        }
+        return memory_.get();
     }
-    return positions;
+
+  private:
+    std::unique_ptr<std::uint8_t[]> memory_;
+    std::size_t capacity_ = 0;
+};
+
+/// Escapes of the elements outside a layout's window.
+std::vector<std::uint32_t> exponent_escapes(const Layout& layout, unsigned base, Bytes elements) {
+    std::vector<std::uint32_t> escapes;
+    for (std::size_t i = 0, at = layout.width - 2; at < elements.size(); ++i, at += layout.width) {
+        const unsigned exponent = load_le<std::uint16_t>(elements.data() + at) >> 7 & 0xffU;
+        if (exponent != 0 && (exponent <= base || exponent > base + window_exponents))
+            escapes.push_back(static_cast<std::uint32_t>(i) | escape_exponent | exponent << 24);
+    }
+    return escapes;
 }
 
-void encode_packed7(Bytes plane, std::vector<std::uint8_t>& out) {
-    out.push_back(static_cast<std::uint8_t>(PlaneMode::packed7));
+/// Plane 0 and, where they do not share another plane's bytes, its extra bits.
+void encode_first_plane(const PlaneEncoder& encoder, Bytes symbols, std::span<const std::uint32_t> exponents,
+                        std::uint8_t* second_plane, std::vector<std::uint8_t>& out) {
+    const Coder& coder = encoder.coder();
+    const unsigned bits = coder.extra_bits();
+    if (!coder.extra_packed()) {
+        encoder.encode(0, symbols, exponents, {second_plane, 8 - bits}, out);
+        return;
+    }
+    thread_local Scratch scratch;
+    const ExtraBits extra{scratch.reserve(symbols.size()), 0};
+    std::fill_n(extra.bytes, symbols.size(), std::uint8_t{0});
+    if (!encoder.encode(0, symbols, exponents, extra, out)) return;
     const std::size_t at = out.size();
-    out.resize(at + packed7_size(plane.size()));
-    active_kernels().pack7(plane.data(), plane.size(), out.data() + at);
+    out.resize(at + packed_size(bits, symbols.size()));
+    active_kernels().pack(bits, extra.bytes, symbols.size(), out.data() + at);
 }
 
-/// Planes 0 and 1 of a layout whose plane 0 may overflow.
-void encode_overflowing(const PlaneEncoder& encoder, Bytes symbols, MutableBytes raw,
-                        std::vector<std::uint8_t>& out) {
-    auto overflows = find_overflows(raw);
-    // Four bytes for each, against a bit for every element.
-    const bool pack = encoder.coder().planes[1].empty() && 4 * overflows.size() < raw.size() / 8;
-    if (!pack) overflows.clear();
-    encoder.encode(0, symbols, overflows, out);
-    if (!pack) return encoder.encode(1, raw, {}, out);
-    for (const std::uint32_t at : overflows) raw[at] &= 0xfe;
-    encode_packed7(raw, out);
-}
-
-std::vector<std::uint8_t> encode_chunk(const PlaneEncoder& encoder, Bytes chunk) {
+/// Appends the payload of a chunk that is made of planes.
+void encode_chunk(const PlaneEncoder& encoder, Bytes chunk, std::vector<std::uint8_t>& out) {
     const Coder& coder = encoder.coder();
     const Layout& layout = coder.properties();
-    if (layout.planes == 0) return {chunk.begin(), chunk.end()};
     const std::size_t n = chunk.size() / layout.width;
     std::array<std::uint8_t*, max_planes> planes{};
-    auto& scratch = thread_scratch();
+    thread_local std::array<Scratch, max_planes> scratch;
     for (std::size_t p = 0; p < layout.planes; ++p) planes[p] = scratch[p].reserve(n);
-    active_kernels().split(coder.layout, coder.base, chunk.data(), n, planes.data());
-    std::vector<std::uint8_t> out;
-    std::size_t p = 0;
-    if (layout.overflow) {
-        encode_overflowing(encoder, {planes[0], n}, {planes[1], n}, out);
-        p = 2;
-    }
-    for (; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, {}, out);
+    std::vector<std::uint32_t> exponents;
+    if (active_kernels().split(coder.layout, coder.base, chunk.data(), n, planes.data()))
+        exponents = exponent_escapes(layout, coder.base, chunk.first(n * layout.width));
+    encode_first_plane(encoder, {planes[0], n}, exponents, planes[1], out);
+    for (std::size_t p = 1; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, {}, {}, out);
     append(out, chunk.subspan(n * layout.width));
-    return out;
 }
+
+/// Tasks that are worked on side by side take their turns here, in order.
+class Turns {
+  public:
+    /// Runs `act` when all lower turns are over; false if one of them gave up.
+    template <typename Act>
+    bool take(std::size_t turn, Act act) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return next_ == turn || given_up_; });
+        if (given_up_) return false;
+        given_up_ = !act();
+        ++next_;
+        changed_.notify_all();
+        return !given_up_;
+    }
+    void give_up() {
+        const std::lock_guard lock(mutex_);
+        given_up_ = true;
+        changed_.notify_all();
+    }
+    bool given_up() {
+        const std::lock_guard lock(mutex_);
+        return given_up_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t next_ = 0;
+    bool given_up_ = false;
+};
 
 template <typename Value>
 Value named(const std::unordered_map<std::string, Value>& values, const std::string& name, const char* what) {
@@ -169,7 +209,7 @@ void Encoder::set_external(unsigned chunk_log2) {
     state_->use({LayoutId::zstd, 0, {}}, chunk_log2);
 }
 
-std::vector<std::vector<std::uint8_t>> Encoder::encode(Bytes window) {
+bool Encoder::encode(Bytes window, const PayloadSink& sink) {
     if (!state_->planes || state_->coder.layout == LayoutId::zstd)
         throw std::invalid_argument("encode comes after train");
     const std::uint64_t chunk = chunk_bytes();
@@ -178,16 +218,32 @@ std::vector<std::vector<std::uint8_t>> Encoder::encode(Bytes window) {
         (window.size() % chunk != 0 && done + window.size() != state_->data_size))
         throw std::invalid_argument("window has a wrong size");
     const std::size_t count = (window.size() + chunk - 1) / chunk;
-    std::vector<std::vector<std::uint8_t>> payloads(count);
-    std::vector<std::uint64_t> checksums(count);
+    const bool coded = state_->coder.properties().planes != 0;
+    std::vector<std::pair<std::size_t, std::uint64_t>> entries(count);
+    Turns turns;
     parallel_for(count, state_->threads, [&](std::size_t i) {
-        const Bytes data =
-            window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
-        payloads[i] = encode_chunk(*state_->planes, data);
-        checksums[i] = xxh3_64(data);
+        try {
+            if (turns.given_up()) return;
+            const Bytes data =
+                window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
+            thread_local std::vector<std::uint8_t> coding;
+            coding.clear();
+            if (coded) encode_chunk(*state_->planes, data, coding);
+            const Bytes payload = coded ? Bytes(coding) : data;
+            entries[i] = {payload.size(), xxh3_64(data)};
+            turns.take(i, [&] {
+                std::uint8_t* target = sink(payload.size());
+                if (target != nullptr) std::ranges::copy(payload, target);
+                return target != nullptr;
+            });
+        } catch (...) {
+            turns.give_up();
+            throw;
+        }
     });
-    for (std::size_t i = 0; i < count; ++i) state_->note(payloads[i].size(), checksums[i]);
-    return payloads;
+    if (turns.given_up()) return false;
+    for (const auto& [size, checksum] : entries) state_->note(size, checksum);
+    return true;
 }
 
 void Encoder::note_external(std::uint64_t payload_size, Bytes original) {
@@ -212,31 +268,55 @@ std::vector<std::uint8_t> Encoder::head(const Description& description, std::uin
 
 namespace {
 
-Frame finish(Encoder encoder, Bytes data, const Description& description, std::uint64_t align) {
-    Frame frame;
-    frame.payloads = encoder.encode(data);
+/// The frame of a trained encoder, or nothing if it does not fit.
+std::optional<std::uint64_t> finish(Encoder& encoder, Bytes data, const Description& description,
+                                    std::uint64_t align, MutableBytes out) {
     const std::uint64_t head =
         encoder.head_size(description.dtype.size(), description.shape, description.attachment.size());
-    frame.size = padded(head + encoder.payload_size(), align);
-    frame.head = encoder.head(description, frame.size);
-    return frame;
+    if (head > out.size()) return std::nullopt;
+    MutableBytes rest = out.subspan(head);
+    const bool fits = encoder.encode(data, [&](std::size_t size) -> std::uint8_t* {
+        if (size > rest.size()) return nullptr;
+        std::uint8_t* target = rest.data();
+        rest = rest.subspan(size);
+        return target;
+    });
+    const std::uint64_t size = padded(head + encoder.payload_size(), align);
+    if (!fits || size > out.size()) return std::nullopt;
+    std::ranges::copy(encoder.head(description, size), out.begin());
+    std::ranges::fill(out.subspan(head + encoder.payload_size(), size - head - encoder.payload_size()),
+                      std::uint8_t{0});
+    return size;
+}
+
+void check_align(std::uint64_t align) {
+    if (align == 0 || align > max_align) throw std::invalid_argument("align is out of range");
 }
 
 }  // namespace
 
-Frame compress(Bytes data, Family family, const Description& description, Level level, std::uint64_t align,
-               unsigned threads) {
-    if (align == 0 || align > max_align) throw std::invalid_argument("align is out of range");
+std::uint64_t stored_size(std::uint64_t data_size, const Description& description, std::uint64_t align) {
+    check_align(align);
+    Encoder encoder(Family::stored, data_size, Level::normal, 1);
+    encoder.set_stored();
+    return padded(data_size + encoder.head_size(description.dtype.size(), description.shape,
+                                                description.attachment.size()),
+                  align);
+}
+
+std::uint64_t compress(Bytes data, Family family, const Description& description, Level level,
+                       std::uint64_t align, unsigned threads, MutableBytes out) {
+    const std::uint64_t largest = stored_size(data.size(), description, align);
+    if (out.size() < largest) throw std::invalid_argument("output is too small");
     Encoder encoder(family, data.size(), level, threads);
     std::vector<std::uint8_t> sample;
     for (const auto& [offset, size] : encoder.sample_ranges()) append(sample, data.subspan(offset, size));
     encoder.train(sample);
-    Frame frame = finish(std::move(encoder), data, description, align);
-    if (frame.size < data.size()) return frame;
+    // A frame that is not smaller than the stored one is given up.
+    if (const auto size = finish(encoder, data, description, align, out.first(largest - 1))) return *size;
     Encoder storing(Family::stored, data.size(), level, threads);
     storing.set_stored();
-    Frame stored = finish(std::move(storing), data, description, align);
-    return frame.size < stored.size ? std::move(frame) : std::move(stored);
+    return *finish(storing, data, description, align, out);
 }
 
 }  // namespace zipnn

@@ -4,69 +4,15 @@
 #include <algorithm>
 
 #include "simd/kernels.hpp"
+#include "simd/prefetch.hpp"
 
 namespace zipnn {
-namespace {
 
-/// The tiles of one plane of one chunk, as its directory describes them.
-struct Directory {
-    std::array<std::uint8_t, (std::size_t{1} << max_coded_chunk_log2) / tile_elements> classes;
-    std::array<Bytes, (std::size_t{1} << max_coded_chunk_log2) / tile_elements> payloads;
-};
-
-std::size_t elements_of_tile(std::size_t tile, std::size_t n) {
-    return std::min(tile_elements, n - tile * tile_elements);
-}
-
-void read_directory(Cursor& cursor, const std::vector<Table>& tables, std::size_t n, Directory& directory) {
-    const std::size_t tiles = (n + tile_elements - 1) / tile_elements;
-    const Bytes classes = cursor.take((tiles + 1) / 2, "tile directory");
-    if (tiles % 2 != 0 && classes.back() >> 4 != 0) throw CorruptError("tile directory has stray bits");
-    std::array<std::size_t, std::tuple_size_v<decltype(directory.classes)>> sizes{};
-    for (std::size_t tile = 0; tile < tiles; ++tile) {
-        const std::uint8_t tile_class = classes[tile / 2] >> (tile % 2 * 4) & 0xf;
-        if (tile_class > tables.size()) throw CorruptError("tile of a class that is not there");
-        directory.classes[tile] = tile_class;
-        if (tile_class == 0)
-            sizes[tile] = elements_of_tile(tile, n);
-        else if (!std::holds_alternative<ConstantTable>(tables[tile_class - 1U]))
-            sizes[tile] = cursor.read<std::uint16_t>("tile directory");
-    }
-    for (std::size_t tile = 0; tile < tiles; ++tile)
-        directory.payloads[tile] = cursor.take(sizes[tile], "tile");
-}
-
-/// Payloads at the very end of the readable bytes are copied to where there is slack behind them.
-class SlackCopies {
-  public:
-    explicit SlackCopies(const std::uint8_t* readable_end) : readable_end_(readable_end) {}
-
-    const std::uint8_t* with_slack(Bytes payload) {
-        const auto behind = static_cast<std::size_t>(readable_end_ - (payload.data() + payload.size()));
-        if (behind >= slack) return payload.data();
-        auto copy = std::make_unique<std::uint8_t[]>(payload.size() + slack);
-        std::ranges::copy(payload, copy.get());
-        copies_.push_back(std::move(copy));
-        return copies_.back().get();
-    }
-
-  private:
-    const std::uint8_t* readable_end_;
-    std::vector<std::unique_ptr<std::uint8_t[]>> copies_;
-};
-
-}  // namespace
-
-std::array<PlaneScratch, max_planes>& thread_scratch() {
-    thread_local std::array<PlaneScratch, max_planes> scratch;
-    return scratch;
-}
-
-PlaneDecoder::PlaneDecoder(const Coder& coder, Bytes readable)
+DecodeTables::DecodeTables(const Coder& coder, Bytes readable)
     : coder_(coder), readable_end_(readable.data() + readable.size()) {
     for (std::size_t plane = 0; plane < coder.planes.size(); ++plane) {
         for (std::size_t i = 0; i < coder.planes[plane].size(); ++i) {
-            if (const auto* table = std::get_if<HuffmanTable>(&coder.planes[plane][i])) {
+            if (const HuffmanTable* table = huffman_of(coder.planes[plane][i])) {
                 huffman_[plane][i] = std::make_unique_for_overwrite<HuffmanDecodeTable>();
                 build_decode_table(table->lengths, *huffman_[plane][i]);
             }
@@ -74,89 +20,142 @@ PlaneDecoder::PlaneDecoder(const Coder& coder, Bytes readable)
     }
 }
 
-const std::uint8_t* PlaneDecoder::decode(std::size_t plane, Cursor& cursor, std::size_t n,
-                                         PlaneScratch& scratch, std::vector<std::uint32_t>& overflows) const {
-    const auto mode = static_cast<PlaneMode>(cursor.read<std::uint8_t>("payload"));
-    switch (mode) {
-        case PlaneMode::stored: return cursor.take(n, "stored plane").data();
-        case PlaneMode::constant: {
-            std::uint8_t* out = scratch.reserve(n);
-            std::fill_n(out, n, cursor.read<std::uint8_t>("constant plane"));
-            return out;
-        }
+void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::size_t n) {
+    tables_ = &tables;
+    plane_tables_ = &tables.coder().planes[plane];
+    plane_ = plane;
+    n_ = n;
+    symbol_escapes_.clear();
+    exponent_escapes_.clear();
+    copies_.clear();
+    mode_ = static_cast<PlaneMode>(cursor.read<std::uint8_t>("payload"));
+    switch (mode_) {
+        case PlaneMode::stored: stored_ = cursor.take(n, "stored plane").data(); return;
+        case PlaneMode::constant: value_ = cursor.read<std::uint8_t>("constant plane"); return;
         case PlaneMode::tiles:
-        case PlaneMode::tiles_with_escapes: {
-            std::uint8_t* out = scratch.reserve(n);
-            decode_tiles(plane, cursor, n, out);
-            if (mode == PlaneMode::tiles_with_escapes) apply_escapes(plane, cursor, n, out, overflows);
-            return out;
-        }
-        case PlaneMode::packed7: {
-            if (!coder_.properties().overflow || plane != 1) throw CorruptError("packed7 where it cannot be");
-            std::uint8_t* out = scratch.reserve(n);
-            active_kernels().unpack7(cursor.take(packed7_size(n), "packed7 plane").data(), n, out);
-            for (const std::uint32_t at : overflows) out[at] |= 1;
-            return out;
-        }
+        case PlaneMode::tiles_with_escapes:
+            read_directory(cursor);
+            if (mode_ == PlaneMode::tiles_with_escapes) read_escapes(cursor);
+            return;
     }
     throw CorruptError("payload has an unknown plane mode");
 }
 
-void PlaneDecoder::decode_tiles(std::size_t plane, Cursor& cursor, std::size_t n, std::uint8_t* out) const {
-    const std::vector<Table>& tables = coder_.planes[plane];
-    const std::size_t tiles = (n + tile_elements - 1) / tile_elements;
-    Directory directory;
-    read_directory(cursor, tables, n, directory);
-    SlackCopies copies(readable_end_);
-    const Kernels& kernels = active_kernels();
-    const auto tile_in = [&](std::size_t tile) {
-        const Bytes payload = directory.payloads[tile];
-        return TileIn{copies.with_slack(payload), payload.size(), out + tile * tile_elements,
-                      elements_of_tile(tile, n)};
-    };
-    for (std::size_t tile = 0; tile < tiles; ++tile)
-        if (directory.classes[tile] == 0)
-            std::ranges::copy(directory.payloads[tile], out + tile * tile_elements);
-
-    // By table, so that one table at a time is in the nearest cache and tiles go side by side.
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-        std::array<TileIn, std::tuple_size_v<decltype(directory.classes)>> batch;
-        std::size_t count = 0;
-        for (std::size_t tile = 0; tile < tiles; ++tile) {
-            if (directory.classes[tile] != i + 1) continue;
-            if (const auto* constant = std::get_if<ConstantTable>(&tables[i]))
-                std::fill_n(out + tile * tile_elements, elements_of_tile(tile, n), constant->value);
-            else
-                batch[count++] = tile_in(tile);
-        }
-        bool whole = true;
-        if (huffman_[plane][i]) {
-            whole = kernels.huffman_decode(*huffman_[plane][i], batch.data(), count);
-        } else if (const auto* layered = std::get_if<LayeredTable>(&tables[i])) {
-            for (std::size_t k = 0; k < count; ++k) whole &= kernels.layered_decode(*layered, batch[k]);
-        }
-        if (!whole) throw CorruptError("tile's code is damaged");
+void PlaneDecoder::read_directory(Cursor& cursor) {
+    const std::size_t tiles = tile_count();
+    const Bytes classes = cursor.take((tiles + 1) / 2, "tile directory");
+    if (tiles % 2 != 0 && classes.back() >> 4 != 0) throw CorruptError("tile directory has stray bits");
+    std::array<std::size_t, max_tiles> sizes;
+    for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const std::uint8_t tile_class = classes[tile / 2] >> (tile % 2 * 4) & 0xf;
+        if (tile_class > plane_tables_->size()) throw CorruptError("tile of a class that is not there");
+        classes_[tile] = tile_class;
+        if (tile_class == 0)
+            sizes[tile] = elements_of(tile);
+        else if (std::holds_alternative<ConstantTable>((*plane_tables_)[tile_class - 1U]))
+            sizes[tile] = 0;
+        else
+            sizes[tile] = cursor.read<std::uint16_t>("tile directory");
+    }
+    for (std::size_t tile = 0; tile < tiles; ++tile) payloads_[tile] = cursor.take(sizes[tile], "tile");
+    // Kernels may read behind a payload: those at the very end of the memory move to where they can.
+    for (std::size_t tile = tiles; tile-- > 0;) {
+        const Bytes& payload = payloads_[tile];
+        const auto behind =
+            static_cast<std::size_t>(tables_->readable_end() - (payload.data() + payload.size()));
+        if (behind >= slack) break;
+        payloads_[tile] = {with_slack(payload), payload.size()};
     }
 }
 
-void PlaneDecoder::apply_escapes(std::size_t plane, Cursor& cursor, std::size_t n, std::uint8_t* out,
-                                 std::vector<std::uint32_t>& overflows) const {
-    const bool may_overflow = coder_.properties().overflow && plane == 0;
+const std::uint8_t* PlaneDecoder::with_slack(Bytes payload) {
+    auto copy = std::make_unique<std::uint8_t[]>(payload.size() + slack);
+    std::ranges::copy(payload, copy.get());
+    copies_.push_back(std::move(copy));
+    return copies_.back().get();
+}
+
+std::uint8_t* PlaneDecoder::reserve(std::size_t size) {
+    if (capacity_ < size) {
+        decoded_ = std::make_unique_for_overwrite<std::uint8_t[]>(size + 2 * slack);
+        capacity_ = size;
+    }
+    return decoded_.get() + slack;
+}
+
+Bytes PlaneDecoder::memory() const { return mode_ == PlaneMode::stored ? Bytes(stored_, n_) : Bytes(); }
+
+void PlaneDecoder::decode_huffman(Bytes next) {
+    if (!tiled()) return;
+    Ahead ahead{next};
+    // By table, so that one table at a time is in the nearest cache and tiles go side by side.
+    for (std::size_t i = 0; i < plane_tables_->size(); ++i) {
+        const HuffmanDecodeTable* table = tables_->huffman(plane_, i);
+        if (table == nullptr) continue;
+        std::uint8_t* out = reserve(n_);
+        std::array<TileIn, max_tiles> batch;
+        std::size_t count = 0;
+        for (std::size_t tile = 0; tile < tile_count(); ++tile) {
+            if (classes_[tile] != i + 1) continue;
+            batch[count++] = {payloads_[tile].data(), payloads_[tile].size(), out + tile * tile_elements,
+                              elements_of(tile)};
+        }
+        if (!active_kernels().huffman_decode(*table, batch.data(), count, ahead))
+            throw CorruptError("tile's code is damaged");
+    }
+}
+
+void PlaneDecoder::read_escapes(Cursor& cursor) {
+    const bool windowed = tables_->coder().properties().windowed() && plane_ == 0;
     const std::size_t count = cursor.read<std::uint32_t>("escapes");
-    if (count == 0 || count > n) throw CorruptError("wrong number of escapes");
+    if (count == 0 || count > 2 * n_) throw CorruptError("wrong number of escapes");
     const Bytes escapes = cursor.take(count * sizeof(std::uint32_t), "escapes");
-    std::uint32_t next = 0;  // smallest position that may follow
+    std::uint32_t next = 0;  // smallest key that may follow: position, then kind
     for (std::size_t i = 0; i < count; ++i) {
         const auto escape = load_le<std::uint32_t>(escapes.data() + 4 * i);
         const std::uint32_t position = escape & escape_position_mask;
-        const bool overflow = (escape & escape_overflow) != 0;
-        if (position < next || position >= n || (escape & escape_reserved) != 0 ||
-            (overflow && !may_overflow))
+        const bool exponent = (escape & escape_exponent) != 0;
+        const std::uint32_t key = position << 1 | (exponent ? 1U : 0U);
+        if (key < next || position >= n_ || (escape & escape_reserved) != 0 || (exponent && !windowed))
             throw CorruptError("escape is damaged");
-        next = position + 1;
-        out[position] = static_cast<std::uint8_t>(escape >> 24);
-        if (overflow) overflows.push_back(position);
+        next = key + 1;
+        (exponent ? exponent_escapes_ : symbol_escapes_).push_back(escape);
     }
+}
+
+const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) const {
+    const std::size_t first = index * tile_elements, count = elements_of(index);
+    if (mode_ == PlaneMode::stored) return stored_ + first;
+    if (mode_ == PlaneMode::constant) {
+        std::fill_n(buffer.begin(), count, value_);
+        return buffer.data();
+    }
+    const std::uint8_t tile_class = classes_[index];
+    if (tile_class == 0) return payloads_[index].data();
+    const Table& table = (*plane_tables_)[tile_class - 1U];
+    if (const auto* constant = std::get_if<ConstantTable>(&table)) {
+        std::fill_n(buffer.begin(), count, constant->value);
+        return buffer.data();
+    }
+    const LayeredTable* layered = layered_of(table);
+    if (layered == nullptr) return decoded_.get() + slack + first;
+    if (!active_kernels().layered_decode(
+            *layered, {payloads_[index].data(), payloads_[index].size(), buffer.data(), count}))
+        throw CorruptError("tile's code is damaged");
+    return buffer.data();
+}
+
+const Ranking* PlaneDecoder::ranking(std::size_t index) const {
+    if (!tiled() || classes_[index] == 0) return nullptr;
+    return ranking_of((*plane_tables_)[classes_[index] - 1U]);
+}
+
+void PlaneDecoder::prefetch(std::size_t index) const {
+    if (mode_ == PlaneMode::constant || index >= tile_count()) return;
+    const Bytes ahead = mode_ == PlaneMode::stored
+                            ? Bytes(stored_ + index * tile_elements, elements_of(index))
+                            : payloads_[index];
+    for (std::size_t at = 0; at < ahead.size(); at += 64) zipnn::prefetch(ahead.data() + at);
 }
 
 }  // namespace zipnn

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -11,49 +12,83 @@
 
 namespace zipnn {
 
-/// A plane's bytes and the slack that kernels may write behind (and, for Huffman, before) them.
-class PlaneScratch {
-  public:
-    std::uint8_t* reserve(std::size_t size) {
-        if (capacity_ < size) {
-            memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(size + 2 * slack);
-            capacity_ = size;
-        }
-        return data();
-    }
-    std::uint8_t* data() { return memory_ ? memory_.get() + slack : nullptr; }
+inline constexpr std::size_t max_tiles = (std::size_t{1} << max_coded_chunk_log2) / tile_elements;
 
-  private:
-    std::unique_ptr<std::uint8_t[]> memory_;
-    std::size_t capacity_ = 0;
-};
+/// Bytes of one tile of a plane, with the slack that kernels may write behind them.
+using TileBuffer = std::array<std::uint8_t, tile_elements + slack>;
 
-/// Planes of the chunk that this thread works on; kept from chunk to chunk.
-std::array<PlaneScratch, max_planes>& thread_scratch();
-
-/// Decodes planes of a frame's chunks; made once for the frame, used by all threads.
-class PlaneDecoder {
+/// The decode tables of a frame, made once for it and used by all threads.
+class DecodeTables {
   public:
     /// `readable`: the bytes around all payloads; kernels may read behind a tile, within it.
-    PlaneDecoder(const Coder& coder, Bytes readable);
+    DecodeTables(const Coder& coder, Bytes readable);
 
     const Coder& coder() const { return coder_; }
-
-    /// The `n` bytes of plane `plane`: in the payload if stored, else in `scratch`. Positions of
-    /// escapes with the overflow bit are appended to `overflows`, where a packed plane 1 takes its bits
-    /// from. Throws CorruptError.
-    const std::uint8_t* decode(std::size_t plane, Cursor& cursor, std::size_t n, PlaneScratch& scratch,
-                               std::vector<std::uint32_t>& overflows) const;
+    const std::uint8_t* readable_end() const { return readable_end_; }
+    /// Null if the table is not a Huffman table.
+    const HuffmanDecodeTable* huffman(std::size_t plane, std::size_t table) const {
+        return huffman_[plane][table].get();
+    }
 
   private:
-    void decode_tiles(std::size_t plane, Cursor& cursor, std::size_t n, std::uint8_t* out) const;
-    void apply_escapes(std::size_t plane, Cursor& cursor, std::size_t n, std::uint8_t* out,
-                       std::vector<std::uint32_t>& overflows) const;
-
     const Coder& coder_;
     const std::uint8_t* readable_end_;
-    /// Decode tables of the Huffman tables, by plane and table.
     std::array<std::array<std::unique_ptr<HuffmanDecodeTable>, max_tables>, max_planes> huffman_;
+};
+
+/// One plane of one chunk, given out tile by tile. An object is used for chunk after chunk.
+class PlaneDecoder {
+  public:
+    /// Reads mode and data of plane `plane` of `n` bytes. Throws CorruptError.
+    void open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::size_t n);
+
+    /// Decodes the tiles of Huffman codes, which go several at a time; before `tile`. Asks for `next`
+    /// meanwhile. Throws CorruptError.
+    void decode_huffman(Bytes next);
+
+    /// The plane's bytes, if they are stored.
+    Bytes memory() const;
+
+    /// The bytes of a tile: where they are already, or in `buffer`. Escapes are not applied.
+    const std::uint8_t* tile(std::size_t index, TileBuffer& buffer) const;
+
+    /// How the bytes of the tile are ranks' groups; null if they are symbols.
+    const Ranking* ranking(std::size_t index) const;
+
+    /// Asks for the memory that `tile(index)` will read.
+    void prefetch(std::size_t index) const;
+
+    /// Escapes (docs/format.md, 2.5) of symbols, and of exponents outside a window, by position.
+    const std::vector<std::uint32_t>& symbol_escapes() const { return symbol_escapes_; }
+    const std::vector<std::uint32_t>& exponent_escapes() const { return exponent_escapes_; }
+
+    /// Whether tiles may have classes.
+    bool tiled() const { return mode_ == PlaneMode::tiles || mode_ == PlaneMode::tiles_with_escapes; }
+
+  private:
+    void read_directory(Cursor& cursor);
+    void read_escapes(Cursor& cursor);
+    std::size_t tile_count() const { return (n_ + tile_elements - 1) / tile_elements; }
+    std::size_t elements_of(std::size_t index) const {
+        return std::min(tile_elements, n_ - index * tile_elements);
+    }
+    const std::uint8_t* with_slack(Bytes payload);
+    std::uint8_t* reserve(std::size_t size);
+
+    const DecodeTables* tables_ = nullptr;
+    const std::vector<Table>* plane_tables_ = nullptr;
+    std::size_t plane_ = 0, n_ = 0;
+    PlaneMode mode_ = PlaneMode::stored;
+    const std::uint8_t* stored_ = nullptr;
+    std::uint8_t value_ = 0;
+    std::array<std::uint8_t, max_tiles> classes_{};
+    std::array<Bytes, max_tiles> payloads_{};
+    std::vector<std::uint32_t> symbol_escapes_, exponent_escapes_;
+    /// Huffman-coded tiles of the chunk, each at its place; `slack` before and behind.
+    std::unique_ptr<std::uint8_t[]> decoded_;
+    std::size_t capacity_ = 0;
+    /// Copies of payloads at the very end of the readable bytes.
+    std::vector<std::unique_ptr<std::uint8_t[]>> copies_;
 };
 
 }  // namespace zipnn

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 
+#include "frame/plane_decoder.hpp"
 #include "simd/kernels.hpp"
 
 namespace zipnn {
@@ -26,6 +28,17 @@ void list_unseen(Bytes symbols, IsUnseen is_unseen, std::vector<std::uint32_t>& 
         if (is_unseen(symbols[i])) unseen.push_back(static_cast<std::uint32_t>(i));
 }
 
+/// Memory for the payloads of a plane's tiles, kept for the next plane of the thread.
+std::uint8_t* payload_scratch(std::size_t size) {
+    thread_local std::unique_ptr<std::uint8_t[]> memory;
+    thread_local std::size_t capacity = 0;
+    if (capacity < size) {
+        memory = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+        capacity = size;
+    }
+    return memory.get();
+}
+
 }  // namespace
 
 struct PlaneEncoder::Tile {
@@ -42,7 +55,7 @@ PlaneEncoder::PlaneEncoder(const Coder& coder) : coder_(coder), planes_(coder.pl
             const Table& table = coder.planes[plane][i];
             tables.costs[i / ClassCosts::classes].set(i % ClassCosts::classes, table_costs(table));
             auto& encode_table = tables.huffman.emplace_back();
-            if (const auto* huffman = std::get_if<HuffmanTable>(&table))
+            if (const HuffmanTable* huffman = huffman_of(table))
                 build_encode_table(huffman->lengths, encode_table.emplace());
         }
     }
@@ -65,92 +78,125 @@ std::size_t PlaneEncoder::choose_table(const PlaneTables& tables, std::size_t co
         std::min_element(sums.begin(), sums.begin() + static_cast<std::ptrdiff_t>(count)) - sums.begin());
 }
 
-PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, std::uint8_t* target) const {
+/// Codes symbols (or groups) with the Huffman or layered code of a table.
+void PlaneEncoder::encode_code(std::size_t plane, std::size_t table, Bytes symbols, std::uint8_t* target,
+                               Tile& tile) const {
+    const Kernels& kernels = active_kernels();
+    bool unseen = false;
+    if (const LayeredTable* layered = layered_of(coder_.planes[plane][table])) {
+        tile.size = kernels.layered_encode(*layered, symbols.data(), symbols.size(), target, &unseen);
+        if (unseen)
+            list_unseen(
+                symbols, [&](std::uint8_t s) { return layered->rank[s] == LayeredTable::unseen; },
+                tile.unseen);
+    } else {
+        const HuffmanEncodeTable& huffman = *planes_[plane].huffman[table];
+        tile.size = kernels.huffman_encode(huffman, symbols.data(), symbols.size(), target, &unseen);
+        if (unseen)
+            list_unseen(
+                symbols,
+                [&](std::uint8_t s) { return (huffman.codes[s] & HuffmanEncodeTable::unseen_flag) != 0; },
+                tile.unseen);
+    }
+    tile.sized = true;
+}
+
+PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra,
+                                             std::uint8_t* target) const {
     const std::vector<Table>& tables = coder_.planes[plane];
     Tile tile;
     if (!tables.empty()) {
         const std::size_t index = choose_table(planes_[plane], tables.size(), symbols);
         const Table& table = tables[index];
-        const Kernels& kernels = active_kernels();
-        bool unseen = false;
+        const Ranking* ranking = ranking_of(table);
         if (const auto* constant = std::get_if<ConstantTable>(&table)) {
             list_unseen(symbols, [&](std::uint8_t s) { return s != constant->value; }, tile.unseen);
-        } else if (const auto* layered = std::get_if<LayeredTable>(&table)) {
-            tile.size = kernels.layered_encode(*layered, symbols.data(), symbols.size(), target, &unseen);
-            if (unseen)
-                list_unseen(
-                    symbols, [&](std::uint8_t s) { return layered->rank[s] == LayeredTable::unseen; },
-                    tile.unseen);
+        } else if (ranking != nullptr) {
+            TileBuffer groups;
+            active_kernels().rank(*ranking, extra.shift, symbols.data(), symbols.size(), groups.data(),
+                                  extra.bytes);
+            encode_code(plane, index, Bytes(groups).first(symbols.size()), target, tile);
         } else {
-            const HuffmanEncodeTable& huffman = *planes_[plane].huffman[index];
-            tile.size = kernels.huffman_encode(huffman, symbols.data(), symbols.size(), target, &unseen);
-            if (unseen)
-                list_unseen(
-                    symbols,
-                    [&](std::uint8_t s) { return (huffman.codes[s] & HuffmanEncodeTable::unseen_flag) != 0; },
-                    tile.unseen);
+            encode_code(plane, index, symbols, target, tile);
         }
-        tile.sized = !std::holds_alternative<ConstantTable>(table);
         tile.tile_class = static_cast<std::uint8_t>(index + 1);
         // Decoding a tile that saves next to nothing is a waste of time.
         const std::size_t coded = tile.size + 4 * tile.unseen.size();
         if (coded + coded / 128 < symbols.size()) return tile;
+        if (ranking != nullptr)
+            for (std::size_t i = 0; i < symbols.size(); ++i)
+                extra.bytes[i] = static_cast<std::uint8_t>(extra.bytes[i] & ((1U << extra.shift) - 1));
     }
     std::ranges::copy(symbols, target);
     return {0, symbols.size(), false, {}};
 }
 
-void PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> overflows,
-                          std::vector<std::uint8_t>& out) const {
+namespace {
+
+/// Adds the escapes of a tile: its symbols without a code and, from `exponents`, those below `end`; sorted.
+void merge_escapes(Bytes symbols, const std::vector<std::uint32_t>& unseen, std::size_t first,
+                   std::span<const std::uint32_t>& exponents, std::vector<std::uint32_t>& escapes) {
+    const auto add_exponents_below = [&](std::size_t end) {
+        while (!exponents.empty() && (exponents.front() & escape_position_mask) < end) {
+            escapes.push_back(exponents.front());
+            exponents = exponents.subspan(1);
+        }
+    };
+    for (const std::uint32_t at : unseen) {
+        add_exponents_below(first + at);
+        escapes.push_back(static_cast<std::uint32_t>(first + at) |
+                          static_cast<std::uint32_t>(symbols[first + at]) << 24);
+    }
+    add_exponents_below(std::min(first + tile_elements, symbols.size()));
+}
+
+}  // namespace
+
+bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> exponents,
+                          ExtraBits extra, std::vector<std::uint8_t>& out) const {
     const auto put_mode = [&](PlaneMode mode) { out.push_back(static_cast<std::uint8_t>(mode)); };
-    if (!symbols.empty() && overflows.empty() && all_equal(symbols)) {
+    if (!symbols.empty() && exponents.empty() && all_equal(symbols)) {
         put_mode(PlaneMode::constant);
         out.push_back(symbols[0]);
-        return;
+        return false;
+    }
+    if (coder_.planes[plane].empty() && exponents.empty()) {
+        put_mode(PlaneMode::stored);
+        append(out, symbols);
+        return false;
     }
     const std::size_t start = out.size();
     const std::size_t tiles = (symbols.size() + tile_elements - 1) / tile_elements;
-    std::vector<std::uint8_t> classes((tiles + 1) / 2), sizes, payloads(tiles * tile_elements + payload_room);
+    std::vector<std::uint8_t> classes((tiles + 1) / 2), sizes;
+    std::uint8_t* payloads = payload_scratch(tiles * tile_elements + payload_room);
     std::vector<std::uint32_t> escapes;
     std::size_t payload = 0;
     bool coded = false;
-    auto overflow = overflows.begin();
     for (std::size_t t = 0; t < tiles; ++t) {
         const std::size_t first = t * tile_elements;
         const Bytes part = symbols.subspan(first, std::min(tile_elements, symbols.size() - first));
-        const Tile tile = encode_tile(plane, part, payloads.data() + payload);
+        const ExtraBits tile_extra{extra.bytes == nullptr ? nullptr : extra.bytes + first, extra.shift};
+        const Tile tile = encode_tile(plane, part, tile_extra, payloads + payload);
         coded |= tile.tile_class != 0;
         classes[t / 2] = static_cast<std::uint8_t>(classes[t / 2] | tile.tile_class << (t % 2 * 4));
         if (tile.sized && tile.tile_class != 0) append_le(sizes, static_cast<std::uint16_t>(tile.size));
         payload += tile.size;
-        // Merge the two sorted lists of the tile: unseen symbols and overflows.
-        auto unseen = tile.unseen.begin();
-        while (unseen != tile.unseen.end() ||
-               (overflow != overflows.end() && *overflow < first + part.size())) {
-            const bool have_overflow = overflow != overflows.end() && *overflow < first + part.size();
-            const std::size_t next_unseen = unseen != tile.unseen.end() ? first + *unseen : ~std::size_t{0};
-            const std::size_t at =
-                have_overflow ? std::min<std::size_t>(*overflow, next_unseen) : next_unseen;
-            const bool overflowed = have_overflow && *overflow == at;
-            escapes.push_back(static_cast<std::uint32_t>(at) | (overflowed ? escape_overflow : 0) |
-                              static_cast<std::uint32_t>(symbols[at]) << 24);
-            if (overflowed) ++overflow;
-            if (next_unseen == at) ++unseen;
-        }
+        merge_escapes(symbols, tile.unseen, first, exponents, escapes);
     }
     if (!coded && escapes.empty()) {
         put_mode(PlaneMode::stored);
         append(out, symbols);
-        return;
+        return false;
     }
     out.reserve(start + classes.size() + sizes.size() + payload + 4 * escapes.size() + 8);
     put_mode(escapes.empty() ? PlaneMode::tiles : PlaneMode::tiles_with_escapes);
     append(out, classes);
     append(out, sizes);
-    append(out, Bytes(payloads).first(payload));
-    if (escapes.empty()) return;
+    append(out, Bytes(payloads, payload));
+    if (escapes.empty()) return true;
     append_le(out, static_cast<std::uint32_t>(escapes.size()));
     for (const std::uint32_t escape : escapes) append_le(out, escape);
+    return true;
 }
 
 }  // namespace zipnn

@@ -12,6 +12,12 @@
 
 namespace zipnn {
 
+/// Extra bits of ranks: bits `shift` and up of these bytes.
+struct ExtraBits {
+    std::uint8_t* bytes = nullptr;
+    unsigned shift = 0;
+};
+
 /// Encodes planes of a tensor's chunks; made once for the tensor, used by all threads.
 class PlaneEncoder {
   public:
@@ -19,9 +25,10 @@ class PlaneEncoder {
 
     const Coder& coder() const { return coder_; }
 
-    /// Appends mode and data of a plane. `overflows`: sorted positions whose overflow bit the plane's
-    /// escapes carry.
-    void encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> overflows,
+    /// Appends mode and data of a plane. `exponents`: escapes of elements outside a window, sorted; only for
+    /// plane 0. Its ranked tables put the extra bits where `extra` says, one byte an element. Returns whether
+    /// tiles have classes.
+    bool encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> exponents, ExtraBits extra,
                 std::vector<std::uint8_t>& out) const;
 
   private:
@@ -31,7 +38,9 @@ class PlaneEncoder {
     };
     struct Tile;
 
-    Tile encode_tile(std::size_t plane, Bytes symbols, std::uint8_t* target) const;
+    Tile encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra, std::uint8_t* target) const;
+    void encode_code(std::size_t plane, std::size_t table, Bytes symbols, std::uint8_t* target,
+                     Tile& tile) const;
     std::size_t choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols) const;
 
     const Coder& coder_;

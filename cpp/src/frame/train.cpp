@@ -20,41 +20,40 @@ constexpr std::uint64_t sample_target_bytes = 128 * 1024;
 constexpr std::uint64_t max_sampled_tiles = 512;
 constexpr std::uint64_t runs_of_tile = 4;
 
-/// Smallest tensor, in elements, for which the finer symbols of the x layouts pay for their tables.
-constexpr std::uint64_t min_elements_for_x = 2 * tile_elements;
+/// Smallest tensor, in elements, for which the symbols of the windowed layouts pay for their tables.
+constexpr std::uint64_t min_elements_for_window = 2 * tile_elements;
 
 struct Candidate {
     LayoutId layout;
     std::uint16_t base = 0;
 };
 
-/// Elements of a float family as their upper 16 bits rotated: exponent on top.
-template <typename Visit>
-void for_each_exponent9(Bytes sample, std::size_t width, Visit visit) {
+/// Whether windowed exponents with three mantissa bits as the symbol are smaller than exponents alone, and
+/// the base of the window.
+Candidate choose_exponent_layout(Candidate plain, LayoutId windowed, Bytes sample, std::size_t width) {
+    std::array<std::uint32_t, 2048> counts{};  // of exponents with three mantissa bits
     for (std::size_t at = width - 2; at < sample.size(); at += width)
-        visit(std::rotl(load_le<std::uint16_t>(sample.data() + at), 1) >> 7);
-}
-
-/// Whether exponent and top mantissa bit as the symbol are smaller than the exponent alone, and the base.
-Candidate choose_exponent_layout(Candidate plain, LayoutId finer, Bytes sample, std::size_t width) {
-    std::array<std::uint32_t, 512> counts{};
+        ++counts[load_le<std::uint16_t>(sample.data() + at) >> 4 & 0x7ffU];
     std::array<std::uint32_t, 256> exponents{};
-    for_each_exponent9(sample, width, [&](unsigned value) {
-        ++counts[value];
-        ++exponents[value >> 1];
-    });
-    unsigned largest = 511;
-    while (largest > 0 && counts[largest] == 0) --largest;
-    // A few steps of room above the largest value of the sample; the window is 256 wide.
-    const unsigned base = largest < 256 ? 0 : std::min(largest + 4, 511U) - 255;
+    for (std::size_t i = 0; i < counts.size(); ++i) exponents[i / 8] += counts[i];
+    unsigned largest = 255;
+    while (largest > 0 && exponents[largest] == 0) --largest;
+    // Room above the largest exponent of the sample.
+    constexpr unsigned room = 2;
+    const unsigned top = std::min(largest + room, 255U);
+    const unsigned base = top > window_exponents ? top - window_exponents : 0;
     std::uint64_t outside = 0, total = 0;
-    for (unsigned value = 0; value < 512; ++value) {
-        total += counts[value];
-        if (value < base || value > base + 255) outside += counts[value];
+    for (unsigned exponent = 0; exponent < 256; ++exponent) {
+        total += exponents[exponent];
+        if (exponent != 0 && (exponent <= base || exponent > base + window_exponents))
+            outside += exponents[exponent];
     }
-    const std::uint64_t finer_cost = entropy_cost(counts) + 7 * cost_of_bit * total + escape_cost * outside;
+    const std::uint64_t windowed_cost =
+        entropy_cost(counts) + 5 * cost_of_bit * total + escape_cost * outside;
     const std::uint64_t plain_cost = entropy_cost(exponents) + 8 * cost_of_bit * total;
-    if (finer_cost + total * cost_of_bit / 128 < plain_cost) return {finer, static_cast<std::uint16_t>(base)};
+    // Groups of ranks cost a little more than symbols.
+    if (windowed_cost + total * cost_of_bit / 16 < plain_cost)
+        return {windowed, static_cast<std::uint16_t>(base)};
     return plain;
 }
 
@@ -77,6 +76,19 @@ std::vector<std::vector<std::uint8_t>> planes_of(const Candidate& candidate, Byt
     return planes;
 }
 
+/// Puts the extra bits of the sample's ranks where chunks have them: above plane 1's own bits.
+void add_extra_bits(std::vector<std::vector<std::uint8_t>>& planes, std::span<const std::size_t> tiles,
+                    const PlaneTraining& trained) {
+    std::vector<std::uint8_t> groups(planes[0].size());
+    std::size_t at = 0;
+    for (std::size_t tile = 0; tile < trained.classes.size(); at += tiles[tile++]) {
+        if (trained.classes[tile] == stored_class) continue;
+        if (const Ranking* ranking = ranking_of(trained.tables[trained.classes[tile]]))
+            active_kernels().rank(*ranking, 8 - ranking->extra_bits, planes[0].data() + at, tiles[tile],
+                                  groups.data(), planes[1].data() + at);
+    }
+}
+
 std::uint64_t order0_cost(const Candidate& candidate, Bytes sample) {
     std::uint64_t cost = 0;
     for (const auto& plane : planes_of(candidate, sample)) cost += entropy_cost(histogram_of(plane));
@@ -88,8 +100,8 @@ Candidate choose_integer_layout(LayoutId plain, LayoutId zigzag, Bytes sample) {
                                                                         : Candidate{plain};
 }
 
-Candidate choose_layout(Family family, Level level, std::uint64_t elements, Bytes sample) {
-    const bool finer = level != Level::fast && elements >= min_elements_for_x;
+Candidate choose_layout(Family family, std::uint64_t elements, Bytes sample) {
+    const bool window = elements >= min_elements_for_window;
     switch (family) {
         case Family::stored: return {LayoutId::stored};
         case Family::bytes: return {LayoutId::bytes};
@@ -101,11 +113,11 @@ Candidate choose_layout(Family family, Level level, std::uint64_t elements, Byte
         case Family::int64: return choose_integer_layout(LayoutId::split64, LayoutId::zigzag64, sample);
         case Family::float16: return {LayoutId::float16};
         case Family::bfloat16:
-            if (!finer) return {LayoutId::float16};
-            return choose_exponent_layout({LayoutId::float16}, LayoutId::bfloat16x, sample, 2);
+            if (!window) return {LayoutId::float16};
+            return choose_exponent_layout({LayoutId::float16}, LayoutId::bfloat16w, sample, 2);
         case Family::float32:
-            if (!finer) return {LayoutId::float32};
-            return choose_exponent_layout({LayoutId::float32}, LayoutId::float32x, sample, 4);
+            if (!window) return {LayoutId::float32};
+            return choose_exponent_layout({LayoutId::float32}, LayoutId::float32w, sample, 4);
         case Family::float64: return {LayoutId::float64, float64_base(sample)};
     }
     return {LayoutId::stored};
@@ -156,7 +168,7 @@ SamplePlan plan_sample(std::uint64_t elements, std::size_t width) {
 }
 
 Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan, Bytes sample) {
-    const Candidate candidate = choose_layout(family, level, elements, sample);
+    const Candidate candidate = choose_layout(family, elements, sample);
     Training training{{candidate.layout, candidate.base, {}}, 1.0};
     const Layout& layout = layout_of(candidate.layout);
     if (layout.planes == 0 || plan.tiles.empty()) {
@@ -165,12 +177,13 @@ Training train(Family family, Level level, std::uint64_t elements, const SampleP
     }
     std::uint64_t cost = 0;
     bool coded = false;
-    const auto planes = planes_of(candidate, sample);
+    auto planes = planes_of(candidate, sample);
     for (std::size_t p = 0; p < planes.size(); ++p) {
-        const bool packed = layout.overflow && p == 1;
-        const PlaneSample plane{planes[p], plan.tiles, elements, layout.exponent && p == 0,
-                                packed ? 7 * cost_of_bit : stored_symbol_cost};
+        const PlaneSample plane{planes[p], plan.tiles,
+                                elements,  layout.exponent && p == 0,
+                                p == 0,    p == 0 ? layout.spare_bits : 0};
         PlaneTraining trained = train_plane(plane, level);
+        if (p == 0 && layout.windowed()) add_extra_bits(planes, plan.tiles, trained);
         coded |= !trained.tables.empty();
         cost += trained.cost;
         training.coder.planes.push_back(std::move(trained.tables));
@@ -189,7 +202,7 @@ double order0(Bytes data, Family family) {
     const std::size_t n = data.size() / width;
     if (n == 0) return 8.0;
     data = data.first(n * width);
-    Candidate candidate = choose_layout(family, Level::fast, n, data);
+    Candidate candidate = choose_layout(family, 0, data);
     if (candidate.layout == LayoutId::stored) candidate.layout = LayoutId::bytes;
     return static_cast<double>(order0_cost(candidate, data)) / cost_of_bit / static_cast<double>(data.size());
 }

@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
+#include <variant>
 
 #include "entropy/cost.hpp"
 
 namespace zipnn {
 namespace {
 
-constexpr std::size_t stored_class = ClassCosts::classes;
 constexpr int clustering_rounds = 3;
 /// Rounds and their costs look at one in this many symbols; the tables are made from all.
 constexpr std::size_t clustering_share = 4;
@@ -88,25 +89,77 @@ std::uint64_t cost_of(const Histogram& counts, const Table& table) {
 }
 
 /// Codes of up to 12 bits where they are at least 1/1024 smaller than those of 11, which decode faster.
-Table huffman_for(const Histogram& weights) {
+HuffmanTable huffman_for(const Histogram& weights) {
     const CodeLengths lengths = huffman_lengths(weights, short_code_bits);
-    Table narrow = HuffmanTable{lengths};
+    const HuffmanTable narrow{lengths};
     if (std::ranges::max(lengths) < short_code_bits) return narrow;  // the limit costs nothing
-    Table wide = HuffmanTable{huffman_lengths(weights, max_code_bits)};
+    const HuffmanTable wide{huffman_lengths(weights, max_code_bits)};
     const std::uint64_t wide_cost = cost_of(weights, wide);
     return wide_cost + wide_cost / 1024 <= cost_of(weights, narrow) ? wide : narrow;
 }
 
-Table table_for(const Histogram& counts, const Histogram& whole, bool exponent, Level level) {
-    const auto first = std::ranges::find_if(counts, [](std::uint32_t count) { return count != 0; });
-    if (*first == total_of(counts)) return ConstantTable{static_cast<std::uint8_t>(first - counts.begin())};
-    const Histogram weights = with_unseen(counts, whole, exponent);
-    Table huffman = huffman_for(weights);
+using Code = std::variant<HuffmanTable, LayeredTable>;
+
+/// `counts` without and `weights` with symbols that the sample may have missed; at least two of them.
+Code code_for(const Histogram& counts, const Histogram& weights, Level level) {
+    const HuffmanTable huffman = huffman_for(weights);
     if (level != Level::fast) return huffman;
     // Layered decodes several times as fast: worth a twelfth of the coded bits.
-    Table layered = layered_table(weights);
+    const LayeredTable layered = layered_table(weights);
     const std::uint64_t huffman_cost = cost_of(counts, huffman);
-    return cost_of(counts, layered) <= huffman_cost + huffman_cost / 12 ? layered : huffman;
+    if (cost_of(counts, layered) <= huffman_cost + huffman_cost / 12) return layered;
+    return huffman;
+}
+
+/// Groups of ranks: symbols that the sample missed are in the last ones, of which a few get codes.
+Histogram group_weights(const Histogram& groups, std::size_t count) {
+    constexpr std::size_t reach = 2;
+    std::size_t last = 0;
+    for (std::size_t group = 0; group < count; ++group)
+        if (groups[group] != 0) last = group;
+    Histogram weights{};
+    for (std::size_t group = 0; group < std::min(count, last + 1 + reach); ++group)
+        weights[group] = std::max(1U, groups[group] * seen_weight);
+    return weights;
+}
+
+RankedTable ranked_table(const Histogram& counts, unsigned extra_bits, Level level) {
+    const Ranking ranking = ranking_for(counts, extra_bits);
+    const Histogram groups = group_counts(counts, ranking);
+    return {ranking, code_for(groups, group_weights(groups, ranking.groups()), level)};
+}
+
+/// How many bits of ranks are stored rather than coded, by the histogram of the whole sample; 0 for none.
+unsigned choose_extra_bits(const Histogram& whole, Level level) {
+    const std::uint64_t total = total_of(whole);
+    const auto extra_cost = [&](unsigned bits) { return std::uint64_t{bits} * cost_of_bit * total; };
+    const auto groups = [&](unsigned bits) {
+        return bits == 0 ? whole : group_counts(whole, ranking_for(whole, bits));
+    };
+    const auto has_two = [](const Histogram& counts) {
+        return std::ranges::count(counts, 0U) <= std::ptrdiff_t{254};
+    };
+    const std::uint64_t plain = cost_of(whole, huffman_for(whole));
+    if (level == Level::fast) {
+        // What layered codes may lose against Huffman codes.
+        std::uint64_t best = plain + plain / 56;
+        std::optional<unsigned> chosen;
+        for (unsigned bits = 0; bits <= max_extra_bits; ++bits) {
+            const Histogram counts = groups(bits);
+            const std::uint64_t cost = cost_of(counts, layered_table(counts)) + extra_cost(bits);
+            if (cost < best) {
+                best = cost;
+                chosen = bits;
+            }
+        }
+        if (chosen) return *chosen;
+    }
+    for (unsigned bits = max_extra_bits; bits > 0; --bits) {
+        const Histogram counts = groups(bits);
+        if (!has_two(counts)) continue;
+        if (cost_of(counts, huffman_for(counts)) + extra_cost(bits) <= plain + plain / 1024) return bits;
+    }
+    return 0;
 }
 
 std::uint64_t table_size_cost(const Table& table) {
@@ -119,8 +172,9 @@ std::uint64_t table_size_cost(const Table& table) {
 /// Tiles of the sample and the class that each is in.
 class Clustering {
   public:
-    Clustering(const PlaneSample& sample, const Histogram& whole, Level level)
-        : sample_(sample), level_(level), whole_(whole) {
+    /// `extra_bits` of ranked tables; 0: no such tables.
+    Clustering(const PlaneSample& sample, const Histogram& whole, unsigned extra_bits, Level level)
+        : sample_(sample), level_(level), extra_bits_(extra_bits), whole_(whole) {
         std::size_t at = 0;
         for (const std::size_t size : sample.tiles) {
             tiles_.push_back(sample.symbols.subspan(at, size));
@@ -149,7 +203,7 @@ class Clustering {
         std::uint64_t overhead = 0;
         for (const Histogram& group : group_histograms(count, 1)) {
             if (total_of(group) == 0) continue;
-            Table table = table_for(group, whole_, sample_.exponent, level_);
+            Table table = table_for(group);
             costs.set(training.tables.size(), table_costs(table));
             overhead += table_size_cost(table);
             training.tables.push_back(std::move(table));
@@ -161,6 +215,20 @@ class Clustering {
     }
 
   private:
+    Table table_for(const Histogram& counts) const {
+        const auto first = std::ranges::find_if(counts, [](std::uint32_t count) { return count != 0; });
+        if (*first == total_of(counts))
+            return ConstantTable{static_cast<std::uint8_t>(first - counts.begin())};
+        if (extra_bits_ != 0) return ranked_table(counts, extra_bits_, level_);
+        const Code code = code_for(counts, with_unseen(counts, whole_, sample_.exponent), level_);
+        return std::visit([](const auto& table) { return Table(table); }, code);
+    }
+
+    /// Cost of a symbol beside its code.
+    std::uint64_t extra_cost() const {
+        return sample_.spare_bits != 0 ? 0 : std::uint64_t{extra_bits_} * cost_of_bit;
+    }
+
     /// Classes that are not there cost more than storing.
     static ClassCosts no_classes() {
         ClassCosts costs;
@@ -209,22 +277,28 @@ class Clustering {
             const Bytes symbols = part_of(tile, share);
             costs.add(symbols, sums);
             const auto best = std::ranges::min_element(sums);
-            const std::uint64_t stored = std::uint64_t{sample_.stored_cost} * symbols.size();
+            const std::uint64_t extra = extra_cost() * symbols.size();
+            const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * symbols.size() - extra;
             const bool coded = *best + *best / least_gain < stored;
             classes_[tile] = coded ? static_cast<std::size_t>(best - sums.begin()) : stored_class;
-            total += coded ? *best : stored;
+            total += extra + (coded ? *best : stored);
         }
         return total;
     }
 
-    void drop_unused(PlaneTraining& training) const {
-        for (std::size_t i = training.tables.size(); i-- > 0;)
-            if (std::ranges::find(classes_, i) == classes_.end())
-                training.tables.erase(training.tables.begin() + static_cast<std::ptrdiff_t>(i));
+    void drop_unused(PlaneTraining& training) {
+        for (std::size_t i = training.tables.size(); i-- > 0;) {
+            if (std::ranges::find(classes_, i) != classes_.end()) continue;
+            training.tables.erase(training.tables.begin() + static_cast<std::ptrdiff_t>(i));
+            for (std::size_t& tile_class : classes_)
+                if (tile_class != stored_class && tile_class > i) --tile_class;
+        }
+        training.classes = classes_;
     }
 
     const PlaneSample& sample_;
     Level level_;
+    unsigned extra_bits_;
     const Histogram& whole_;
     std::vector<Bytes> tiles_;
     std::vector<std::size_t> classes_;
@@ -235,7 +309,7 @@ class Clustering {
 bool is_noise(const PlaneSample& sample, const Histogram& whole) {
     // A sample of N random bytes falls short of 8 bits each by 255/2 log2(e) in all.
     constexpr std::uint64_t shortfall = 184 * cost_of_bit;
-    const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
+    const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * sample.symbols.size();
     return entropy_cost(whole) + 2 * shortfall + stored / 1024 >= stored;
 }
 
@@ -252,11 +326,14 @@ Histogram histogram_of(Bytes symbols) {
 }
 
 PlaneTraining train_plane(const PlaneSample& sample, Level level) {
-    const std::uint64_t stored = std::uint64_t{sample.stored_cost} * sample.symbols.size();
-    PlaneTraining best{{}, stored - stored / least_gain};
+    const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * sample.symbols.size();
+    PlaneTraining best{{}, stored - stored / least_gain, {}};
     const Histogram whole = histogram_of(sample.symbols);
-    if (is_noise(sample, whole)) return {{}, stored};
-    Clustering clustering(sample, whole, level);
+    if (is_noise(sample, whole)) return {{}, stored, {}};
+    const bool several = std::ranges::count(whole, 0U) <= std::ptrdiff_t{254};
+    unsigned extra_bits = sample.spare_bits;
+    if (extra_bits == 0 && sample.rankable && several) extra_bits = choose_extra_bits(whole, level);
+    Clustering clustering(sample, whole, extra_bits, level);
     const auto consider = [&](PlaneTraining candidate) {
         if (candidate.cost < best.cost) best = std::move(candidate);
     };

@@ -18,10 +18,13 @@
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
+#include "simd/generic/ranks.hpp"
 #include "simd/generic/xxh3.hpp"
 #include "simd/x86/avx2.hpp"
 #include "simd/x86/fields.hpp"
 #include "simd/x86/layered.hpp"
+#include "simd/x86/ranks.hpp"
+#include "simd/x86/ranks256.hpp"
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -34,10 +37,15 @@ namespace zipnn {
 const Kernels avx2_kernels = {
     .name = "avx2",
     .xxh3_accumulate = avx2::x86::Vector::xxh3_accumulate,
+    .xxh3_blocks = avx2::x86::Vector::xxh3_blocks,
     .split = avx2::x86::split,
     .merge = avx2::x86::merge,
-    .pack7 = avx2::x86::pack7,
-    .unpack7 = avx2::x86::unpack7,
+    .pack = avx2::x86::pack<avx2::x86::Ranks256>,
+    .unpack = avx2::x86::unpack<avx2::x86::Ranks256>,
+    .rank = avx2::x86::rank<avx2::x86::Ranks256>,
+    .unrank = avx2::x86::unrank<avx2::x86::Ranks256>,
+    .merge_ranked = avx2::merge_ranked_by<avx2::x86::unrank<avx2::x86::Ranks256>, avx2::x86::merge>,
+    .copy_uncached = avx2::x86::copy_uncached,
     .huffman_decode = avx2::huffman_decode,
     .huffman_encode = avx2::huffman_encode,
     .layered_decode = avx2::x86::layered_decode<avx2::x86::Vector>,

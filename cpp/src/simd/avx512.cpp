@@ -8,13 +8,14 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(                                                                             \
-    __attribute__((                                                                                       \
-        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2"))), \
+#pragma clang attribute push(                                                                                      \
+    __attribute__((target(                                                                                         \
+        "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi,bmi2,lzcnt,popcnt,avx2"))), \
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,lzcnt,popcnt,avx2")
+#pragma GCC target( \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512vpopcntdq,bmi,bmi2,lzcnt,popcnt,avx2")
 #endif
 
 // GCC 12 sees uninitialised values inside its own AVX-512 headers.
@@ -27,10 +28,14 @@
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
+#include "simd/generic/ranks.hpp"
 #include "simd/generic/xxh3.hpp"
 #include "simd/x86/avx512.hpp"
 #include "simd/x86/fields.hpp"
+#include "simd/x86/fields512.hpp"
 #include "simd/x86/layered.hpp"
+#include "simd/x86/ranks.hpp"
+#include "simd/x86/ranks512.hpp"
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -43,10 +48,15 @@ namespace zipnn {
 const Kernels avx512_kernels = {
     .name = "avx512",
     .xxh3_accumulate = avx512::x86::Vector::xxh3_accumulate,
+    .xxh3_blocks = avx512::x86::Vector::xxh3_blocks,
     .split = avx512::x86::split,
-    .merge = avx512::x86::merge,
-    .pack7 = avx512::x86::pack7,
-    .unpack7 = avx512::x86::unpack7,
+    .merge = avx512::x86::Fields512::merge,
+    .pack = avx512::x86::pack<avx512::x86::Ranks512>,
+    .unpack = avx512::x86::unpack<avx512::x86::Ranks512>,
+    .rank = avx512::x86::rank<avx512::x86::Ranks512>,
+    .unrank = avx512::x86::unrank<avx512::x86::Ranks512>,
+    .merge_ranked = avx512::x86::Fields512::merge_ranked,
+    .copy_uncached = avx512::x86::Fields512::copy_uncached,
     .huffman_decode = avx512::huffman_decode,
     .huffman_encode = avx512::x86::huffman_encode,
     .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,

@@ -20,7 +20,8 @@ struct Available {
             list[count++] = &avx2_kernels;
         if (count == 2 && __builtin_cpu_supports("avx512bw") != 0 &&
             __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-            __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vbmi2") != 0)
+            __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vbmi2") != 0 &&
+            __builtin_cpu_supports("avx512vpopcntdq") != 0)
             list[count++] = &avx512_kernels;
 #endif
     }

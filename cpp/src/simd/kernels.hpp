@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "entropy/huffman_table.hpp"
 #include "entropy/layered_table.hpp"
+#include "entropy/ranking.hpp"
 #include "fields/layout.hpp"
+#include "simd/prefetch.hpp"
 
 /// The boundary between the format and its inner loops.
 ///
@@ -28,6 +31,17 @@ struct TileIn {
     std::size_t elements;        ///< 1..tile_elements
 };
 
+/// Memory that a kernel asks for while it works, line by line, for those who come after it.
+struct Ahead {
+    Bytes memory;
+
+    void prefetch(std::size_t size) {
+        const std::size_t now = std::min(size, memory.size());
+        for (std::size_t at = 0; at < now; at += 64) prefetch_to_l2(memory.data() + at);
+        memory = memory.subspan(now);
+    }
+};
+
 struct Kernels {
     const char* name;
 
@@ -35,19 +49,41 @@ struct Kernels {
     void (*xxh3_accumulate)(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
                             std::size_t stripes);
 
+    /// Folds `blocks` blocks of 16 stripes, each followed by the scrambling of the accumulators.
+    void (*xxh3_blocks)(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
+                        std::size_t blocks);
+
     /// Elements -> planes, and back. `planes[p]` holds `n` bytes for each plane of the layout.
-    void (*split)(LayoutId layout, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+    /// True if an element lies outside a windowed layout's window.
+    bool (*split)(LayoutId layout, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
                   std::uint8_t* const* planes);
     void (*merge)(LayoutId layout, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                   std::uint8_t* elements);
 
-    /// Plane bytes with bit 0 clear <-> packed7_size(n) bytes.
-    void (*pack7)(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed);
-    void (*unpack7)(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane);
+    /// Values of `bits` bits, one a byte <-> packed_size(bits, n) bytes. Bits above are ignored when packing.
+    void (*pack)(unsigned bits, const std::uint8_t* values, std::size_t n, std::uint8_t* packed);
+    void (*unpack)(unsigned bits, const std::uint8_t* packed, std::size_t n, std::uint8_t* values);
+
+    /// Symbols <-> groups and extra bits (entropy/ranking.hpp). The extra bits are bits `shift` and up of
+    /// the bytes of `extra`; `rank` leaves what is below them, so that they can share a plane's bytes.
+    void (*rank)(const Ranking& ranking, unsigned shift, const std::uint8_t* symbols, std::size_t n,
+                 std::uint8_t* groups, std::uint8_t* extra);
+    void (*unrank)(const Ranking& ranking, unsigned shift, const std::uint8_t* groups,
+                   const std::uint8_t* extra, std::size_t n, std::uint8_t* symbols);
+
+    /// `unrank` and `merge` of a tile of a windowed layout, whose plane 0 holds groups and whose plane 1 has
+    /// the extra bits on top. n <= tile_elements.
+    void (*merge_ranked)(LayoutId layout, std::uint16_t base, const Ranking& ranking,
+                         const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
+
+    /// Copies with stores that do not read the target into the caches.
+    void (*copy_uncached)(const std::uint8_t* source, std::size_t n, std::uint8_t* target);
 
     /// Decodes tiles that share a table. False if a payload is not exactly one tile's code.
     /// Safe on any payload: reads stay within the slack, writes within the targets.
-    bool (*huffman_decode)(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count);
+    /// `ahead`: memory that is needed after this.
+    bool (*huffman_decode)(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count,
+                           Ahead& ahead);
 
     /// Encodes `n` symbols, last to first. Returns the payload's size; `target` has room for
     /// 2*n + 16 bytes. `unseen` is set if a symbol has no code (it is written as the fallback).

@@ -7,6 +7,7 @@
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
+#include "simd/generic/ranks.hpp"
 #include "simd/generic/xxh3.hpp"
 
 namespace zipnn {
@@ -14,10 +15,15 @@ namespace zipnn {
 const Kernels scalar_kernels = {
     .name = "scalar",
     .xxh3_accumulate = scalar::xxh3_accumulate,
+    .xxh3_blocks = scalar::xxh3_blocks_by<scalar::xxh3_accumulate>,
     .split = scalar::split,
     .merge = scalar::merge,
-    .pack7 = scalar::pack7,
-    .unpack7 = scalar::unpack7,
+    .pack = scalar::pack,
+    .unpack = scalar::unpack,
+    .rank = scalar::rank,
+    .unrank = scalar::unrank,
+    .merge_ranked = scalar::merge_ranked_by<scalar::unrank, scalar::merge>,
+    .copy_uncached = scalar::copy_uncached,
     .huffman_decode = scalar::huffman_decode,
     .huffman_encode = scalar::huffman_encode,
     .layered_decode = scalar::layered_decode,

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT
 
-/// Field kernels: elements <-> planes, and the packing of 7-bit planes.
+/// Field kernels: elements <-> planes.
 namespace zipnn::ZIPNN_TARGET {
 
-// One struct a layout: the element type and the bijection to z and back.
+// One struct a layout: the element type, the map to z and back, and whether an element is outside a window.
+
+struct NoWindow {
+    template <typename T>
+    static bool outside(T /*x*/, T /*base*/) {
+        return false;
+    }
+};
 
 template <typename T>
-struct Plain {
+struct Plain : NoWindow {
     using Element = T;
     static T forward(T x, T /*base*/) { return x; }
     static T inverse(T z, T /*base*/) { return z; }
 };
 
 template <typename T>
-struct Zigzag {
+struct Zigzag : NoWindow {
     using Element = T;
     static constexpr int top = 8 * sizeof(T) - 1;
     static T forward(T x, T /*base*/) {
@@ -24,19 +31,33 @@ struct Zigzag {
     }
 };
 
-struct Float16 {
+struct Float16 : NoWindow {
     using Element = std::uint16_t;
     static Element forward(Element x, Element /*base*/) { return std::rotl(x, 1); }
     static Element inverse(Element z, Element /*base*/) { return std::rotr(z, 1); }
 };
 
-struct Bfloat16x {
+/// Windowed exponent and three mantissa bits, then the other four and the sign.
+struct Bfloat16w {
     using Element = std::uint16_t;
+    static constexpr unsigned first_offset = 8;  ///< exponent and 3 mantissa bits of the first in the window
+
+    /// Exponent and three mantissa bits, less the base.
+    static Element offset(Element x, Element base) {
+        return static_cast<Element>((x >> 4 & 0x7ffU) - (static_cast<unsigned>(base) << 3));
+    }
+    static bool in_window(Element x, Element base) {
+        return static_cast<Element>(offset(x, base) - first_offset) < 8 * window_exponents;
+    }
+    static bool outside(Element x, Element base) { return (x & 0x7f80U) != 0 && !in_window(x, base); }
     static Element forward(Element x, Element base) {
-        return std::rotl(static_cast<Element>(std::rotl(x, 1) - static_cast<Element>(base << 7)), 1);
+        const unsigned symbol = in_window(x, base) ? offset(x, base) : x >> 4 & 7U;
+        return static_cast<Element>(symbol << 8 | (x & 0xfU) << 1 | x >> 15);
     }
     static Element inverse(Element z, Element base) {
-        return std::rotr(static_cast<Element>(std::rotr(z, 1) + static_cast<Element>(base << 7)), 1);
+        const unsigned symbol = z >> 8;
+        const unsigned top = symbol < first_offset ? symbol : symbol + (static_cast<unsigned>(base) << 3);
+        return static_cast<Element>(top << 4 | (z >> 1 & 0xfU) | (z & 1U) << 15);
     }
 };
 
@@ -44,6 +65,9 @@ struct Bfloat16x {
 template <typename Upper>
 struct Float32 {
     using Element = std::uint32_t;
+    static bool outside(Element x, Element base) {
+        return Upper::outside(static_cast<std::uint16_t>(x >> 16), static_cast<std::uint16_t>(base));
+    }
     static Element forward(Element x, Element base) {
         const auto upper =
             Upper::forward(static_cast<std::uint16_t>(x >> 16), static_cast<std::uint16_t>(base));
@@ -56,7 +80,7 @@ struct Float32 {
     }
 };
 
-struct Float64 {
+struct Float64 : NoWindow {
     using Element = std::uint64_t;
     static Element forward(Element x, Element base) { return std::rotl(std::rotl(x, 1) - (base << 53), 3); }
     static Element inverse(Element z, Element base) { return std::rotr(std::rotr(z, 3) + (base << 53), 1); }
@@ -68,18 +92,23 @@ struct Float64 {
 constexpr std::size_t block_elements = 256;
 
 template <typename Field>
-void split_as(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
+bool split_as(std::uint16_t base, const std::uint8_t* elements, std::size_t n, std::uint8_t* const* planes) {
     using T = typename Field::Element;
     constexpr std::size_t width = sizeof(T);
     std::array<T, block_elements> block;
+    bool outside = false;
     for (std::size_t first = 0; first < n; first += block_elements) {
         const std::size_t count = std::min(block_elements, n - first);
-        for (std::size_t i = 0; i < count; ++i)
-            block[i] = Field::forward(load_le<T>(elements + (first + i) * width), static_cast<T>(base));
+        for (std::size_t i = 0; i < count; ++i) {
+            const T x = load_le<T>(elements + (first + i) * width);
+            outside |= Field::outside(x, static_cast<T>(base));
+            block[i] = Field::forward(x, static_cast<T>(base));
+        }
         for (std::size_t p = 0; p < width; ++p)
             for (std::size_t i = 0; i < count; ++i)
                 planes[p][first + i] = static_cast<std::uint8_t>(block[i] >> (8 * (width - 1 - p)));
     }
+    return outside;
 }
 
 template <typename Field>
@@ -108,11 +137,11 @@ void with_field(LayoutId id, Run run) {
         case LayoutId::split16: return run(Plain<std::uint16_t>{});
         case LayoutId::zigzag16: return run(Zigzag<std::uint16_t>{});
         case LayoutId::float16: return run(Float16{});
-        case LayoutId::bfloat16x: return run(Bfloat16x{});
+        case LayoutId::bfloat16w: return run(Bfloat16w{});
         case LayoutId::split32: return run(Plain<std::uint32_t>{});
         case LayoutId::zigzag32: return run(Zigzag<std::uint32_t>{});
         case LayoutId::float32: return run(Float32<Float16>{});
-        case LayoutId::float32x: return run(Float32<Bfloat16x>{});
+        case LayoutId::float32w: return run(Float32<Bfloat16w>{});
         case LayoutId::split64: return run(Plain<std::uint64_t>{});
         case LayoutId::zigzag64: return run(Zigzag<std::uint64_t>{});
         case LayoutId::float64: return run(Float64{});
@@ -121,44 +150,16 @@ void with_field(LayoutId id, Run run) {
     }
 }
 
-inline void split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+inline bool split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
                   std::uint8_t* const* planes) {
-    with_field(id, [&](auto field) { split_as<decltype(field)>(base, elements, n, planes); });
+    bool outside = false;
+    with_field(id, [&](auto field) { outside = split_as<decltype(field)>(base, elements, n, planes); });
+    return outside;
 }
 
 inline void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                   std::uint8_t* elements) {
     with_field(id, [&](auto field) { merge_as<decltype(field)>(base, planes, n, elements); });
-}
-
-inline void pack7(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed) {
-    std::array<std::uint8_t, 128> block;
-    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
-        std::copy_n(plane, 128, block.begin());
-        for (std::size_t g = 0; g < 7; ++g)
-            for (std::size_t j = 0; j < 16; ++j)
-                block[16 * g + j] =
-                    static_cast<std::uint8_t>(block[16 * g + j] | (block[112 + j] >> (g + 1) & 1));
-        std::copy_n(block.begin(), 112, packed);
-    }
-    for (std::size_t i = 0; i < n; ++i) packed[i] = plane[i];
-}
-
-inline void unpack7(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane) {
-    std::array<std::uint8_t, 128> block;
-    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
-        std::copy_n(packed, 112, block.begin());
-        std::fill_n(block.begin() + 112, 16, std::uint8_t{0});
-        for (std::size_t g = 0; g < 7; ++g) {
-            for (std::size_t j = 0; j < 16; ++j) {
-                const std::uint8_t byte = block[16 * g + j];
-                block[112 + j] = static_cast<std::uint8_t>(block[112 + j] | (byte & 1) << (g + 1));
-                block[16 * g + j] = byte & 0xfe;
-            }
-        }
-        std::copy_n(block.begin(), 128, plane);
-    }
-    for (std::size_t i = 0; i < n; ++i) plane[i] = packed[i];
 }
 
 }  // namespace zipnn::ZIPNN_TARGET

@@ -43,8 +43,8 @@ constexpr std::size_t refilled_bits = 56;
 /// More strings than processors follow by themselves are read side by side.
 constexpr std::size_t prefetch_distance = 512;
 constexpr std::size_t symbols_per_lookup = 6;
-/// A round stores at most 30 symbols and the last 8-byte store reaches 8 below them.
-constexpr std::ptrdiff_t round_symbols = refilled_bits / short_code_bits * symbols_per_lookup + 8;
+/// Lanes that are decoded side by side: as many as the registers of x86-64 hold without spilling.
+constexpr std::size_t decode_lanes = 6;
 
 inline bool used_up(const BitReader& reader, const TileIn& tile) {
     const std::size_t used = reader.used_since(tile.source);
@@ -61,84 +61,115 @@ void take_symbols(const HuffmanDecodeTable& table, BitReader& reader, std::uint8
     out -= entry >> 8 & 0xff;
 }
 
+/// A tile on its way.
+struct Lane {
+    explicit Lane(const TileIn& tile_) : tile(&tile_), reader(tile_), out(tile_.target + tile_.elements) {}
+
+    const TileIn* tile;
+    BitReader reader;
+    std::uint8_t* out;  ///< behind the next symbol, downwards
+};
+
+/// Rounds of `lookups_in_round` look-ups and a refill that surely stay inside of the tile and its payload
+/// (with the slack behind it). A round uses at most seven bytes.
+template <unsigned bits>
+std::ptrdiff_t rounds_left(const Lane& lane) {
+    constexpr std::ptrdiff_t symbols = refilled_bits / bits * symbols_per_lookup;
+    const std::ptrdiff_t room = lane.out - lane.tile->target - 8;
+    const std::ptrdiff_t bytes = lane.tile->source + lane.tile->size - lane.reader.at();
+    return std::min(room / symbols, bytes / 7);
+}
+
+/// Rounds of `count` lanes, until one of them may be near its end.
+template <unsigned bits, std::size_t count>
+void run_lanes(const HuffmanDecodeTable& table, Lane* lanes, Ahead& ahead) {
+    const auto copy = [&]<std::size_t... i>(std::index_sequence<i...>) {
+        return std::array<Lane, count>{lanes[i]...};
+    };
+    std::array<Lane, count> local = copy(std::make_index_sequence<count>{});
+    std::ptrdiff_t rounds = rounds_left<bits>(local[0]);
+    for (std::size_t i = 1; i < count; ++i) rounds = std::min(rounds, rounds_left<bits>(local[i]));
+    for (; rounds > 0; --rounds) {
+        for (std::size_t k = 0; k < refilled_bits / bits; ++k) {
+            ZIPNN_UNROLL
+            for (std::size_t i = 0; i < count; ++i) take_symbols<bits>(table, local[i].reader, local[i].out);
+            ZIPNN_KEEP_LOOP
+        }
+        ZIPNN_UNROLL
+        for (std::size_t i = 0; i < count; ++i) {
+            local[i].reader.refill();
+            prefetch(local[i].reader.at() + prefetch_distance);
+        }
+        ahead.prefetch(16 * count);
+    }
+    for (std::size_t i = 0; i < count; ++i) lanes[i] = local[i];
+}
+
 /// The last symbols of a tile, the very last one by one, with exact stores.
 template <unsigned bits>
-bool finish_tile(const HuffmanDecodeTable& table, const TileIn& tile, BitReader reader, std::uint8_t* out) {
+bool finish_tile(const HuffmanDecodeTable& table, Lane lane) {
+    const TileIn& tile = *lane.tile;
     const std::uint8_t* end = tile.source + tile.size;
-    while (out - tile.target >= round_symbols && reader.at() <= end) {
-        for (std::size_t i = 0; i < refilled_bits / bits; ++i) take_symbols<bits>(table, reader, out);
-        reader.refill();
+    while (lane.out - tile.target >= 8 && lane.reader.at() <= end) {
+        take_symbols<bits>(table, lane.reader, lane.out);
+        lane.reader.refill();
     }
-    while (out - tile.target >= 8 && reader.at() <= end) {
-        take_symbols<bits>(table, reader, out);
-        reader.refill();
+    while (lane.out != tile.target) {
+        if (lane.reader.at() > end) return false;
+        const std::uint16_t entry = table.single[lane.reader.peek<bits>()];
+        lane.reader.skip(entry & 0xffU);
+        *--lane.out = static_cast<std::uint8_t>(entry >> 8);
+        lane.reader.refill();
     }
-    while (out != tile.target) {
-        if (reader.at() > end) return false;
-        const std::uint16_t entry = table.single[reader.peek<bits>()];
-        reader.skip(entry & 0xffU);
-        *--out = static_cast<std::uint8_t>(entry >> 8);
-        reader.refill();
-    }
-    return reader.at() <= end && used_up(reader, tile);
-}
-
-template <unsigned bits, std::size_t lanes>
-bool decode_tiles(const HuffmanDecodeTable& table, const TileIn* tiles) {
-    const auto readers_of = [&]<std::size_t... i>(std::index_sequence<i...>) {
-        return std::array<BitReader, lanes>{BitReader(tiles[i])...};
-    };
-    std::array<BitReader, lanes> readers = readers_of(std::make_index_sequence<lanes>{});
-    std::array<std::uint8_t*, lanes> out;
-    for (std::size_t lane = 0; lane < lanes; ++lane) out[lane] = tiles[lane].target + tiles[lane].elements;
-
-    const auto have_room = [&] {
-        bool room = true;
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            room &= out[lane] - tiles[lane].target >= round_symbols;
-            room &= readers[lane].at() <= tiles[lane].source + tiles[lane].size;
-        }
-        return room;
-    };
-    while (have_room()) {
-        for (std::size_t i = 0; i < refilled_bits / bits; ++i) {
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-                take_symbols<bits>(table, readers[lane], out[lane]);
-        }
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            readers[lane].refill();
-            prefetch(readers[lane].at() + prefetch_distance);
-        }
-    }
-    bool whole = true;
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-        whole &= finish_tile<bits>(table, tiles[lane], readers[lane], out[lane]);
-    return whole;
+    return lane.reader.at() <= end && used_up(lane.reader, tile);
 }
 
 template <unsigned bits>
-bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
-    bool whole = true;
-    for (; count >= 8; count -= 8, tiles += 8) {
-        for (std::size_t i = 8; i < std::min<std::size_t>(count, 16); ++i)
-            for (std::size_t at = 0; at < prefetch_distance; at += 64) prefetch(tiles[i].source + at);
-        whole &= decode_tiles<bits, 8>(table, tiles);
+void run_some(const HuffmanDecodeTable& table, Lane* lanes, std::size_t count, Ahead& ahead) {
+    switch (count) {
+        case 1: return run_lanes<bits, 1>(table, lanes, ahead);
+        case 2: return run_lanes<bits, 2>(table, lanes, ahead);
+        case 3: return run_lanes<bits, 3>(table, lanes, ahead);
+        case 4: return run_lanes<bits, 4>(table, lanes, ahead);
+        case 5: return run_lanes<bits, 5>(table, lanes, ahead);
+        default: return run_lanes<bits, decode_lanes>(table, lanes, ahead);
     }
-    if (count >= 4) {
-        whole &= decode_tiles<bits, 4>(table, tiles);
-        count -= 4, tiles += 4;
-    }
-    if (count >= 2) {
-        whole &= decode_tiles<bits, 2>(table, tiles);
-        count -= 2, tiles += 2;
-    }
-    if (count == 1) whole &= decode_tiles<bits, 1>(table, tiles);
-    return whole;
 }
 
-inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count) {
-    return table.bits == short_code_bits ? decode_batch<short_code_bits>(table, tiles, count)
-                                         : decode_batch<max_code_bits>(table, tiles, count);
+/// A lane that comes to its end takes the next tile, so that lanes of unlike lengths keep each other busy.
+template <unsigned bits>
+bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count, Ahead& ahead) {
+    std::array<Lane, decode_lanes> lanes = {Lane(*tiles), Lane(*tiles), Lane(*tiles),
+                                            Lane(*tiles), Lane(*tiles), Lane(*tiles)};
+    // As even as can be: a last tile alone would take as long as several side by side.
+    const std::size_t turns = (count + decode_lanes - 1) / decode_lanes, wanted = (count + turns - 1) / turns;
+    std::size_t active = 0, next = 0;
+    bool whole = true;
+    while (true) {
+        for (; active < wanted && next < count; ++next) {
+            lanes[active++] = Lane(tiles[next]);
+            if (next + wanted < count)
+                for (std::size_t at = 0; at < prefetch_distance; at += 64)
+                    prefetch(tiles[next + wanted].source + at);
+        }
+        if (active == 0) return whole;
+        run_some<bits>(table, lanes.data(), active, ahead);
+        for (std::size_t i = 0; i < active;) {
+            if (rounds_left<bits>(lanes[i]) > 0) {
+                ++i;
+            } else {
+                whole &= finish_tile<bits>(table, lanes[i]);
+                lanes[i] = lanes[--active];
+            }
+        }
+    }
+}
+
+inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count,
+                           Ahead& ahead) {
+    if (count == 0) return true;
+    return table.bits == short_code_bits ? decode_batch<short_code_bits>(table, tiles, count, ahead)
+                                         : decode_batch<max_code_bits>(table, tiles, count, ahead);
 }
 
 /// Codes joined, first one lowest, and their length.

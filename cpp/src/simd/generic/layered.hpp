@@ -70,20 +70,21 @@ struct LayeredSections {
 };
 
 /// The sizes follow from counting 3s, top down. False if they do not add up to the payload.
-inline bool find_sections(const TileIn& tile, LayeredSections& sections) {
+template <typename Count>
+bool find_sections(const TileIn& tile, LayeredSections& sections, Count count) {
     const std::size_t n = tile.elements, size_a = codes2_size(n);
     if (size_a > tile.size) return false;
     sections.a = tile.source + tile.size - size_a;
-    sections.n_b = count_threes(sections.a, n);
+    sections.n_b = count(sections.a, n);
     const std::size_t size_b = codes2_size(sections.n_b);
     if (sections.n_b > n || size_b > static_cast<std::size_t>(sections.a - tile.source)) return false;
     sections.b = sections.a - size_b;
-    sections.n_c = count_threes(sections.b, sections.n_b);
+    sections.n_c = count(sections.b, sections.n_b);
     const std::size_t size_c = codes2_size(sections.n_c);
     if (sections.n_c > sections.n_b || size_c > static_cast<std::size_t>(sections.b - tile.source))
         return false;
     sections.c = sections.b - size_c;
-    sections.n_d = count_threes(sections.c, sections.n_c);
+    sections.n_d = count(sections.c, sections.n_c);
     sections.d = tile.source;
     return sections.n_d <= sections.n_c &&
            (sections.n_d + 1) / 2 == static_cast<std::size_t>(sections.c - sections.d);
@@ -98,7 +99,7 @@ inline void decode_level_d(const LayeredSections& sections, const std::uint8_t* 
 
 inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     LayeredSections sections;
-    if (!find_sections(tile, sections)) return false;
+    if (!find_sections(tile, sections, count_threes)) return false;
     std::array<std::uint8_t, tile_elements + 1> level_d, level_c, level_b;
     const std::uint8_t* symbols = table.symbols.data();
     decode_level_d(sections, symbols, level_d.data());

@@ -12,16 +12,14 @@
 
 #include "bytes.hpp"
 #include "simd/kernels.hpp"
+#include "simd/prefetch.hpp"
 
-namespace zipnn {
-
-/// Asks for the cache line at `address`, which need not be readable.
-inline void prefetch(const std::uint8_t* address) {
 #if defined(__GNUC__)
-    __builtin_prefetch(address);
+/// Unrolls the loop behind it, whose iterations are independent.
+#define ZIPNN_UNROLL _Pragma("GCC unroll 8")
+/// In a loop's body: keeps the loop as it is. Unrolled ones spill their lanes.
+#define ZIPNN_KEEP_LOOP asm volatile("");
 #else
-    static_cast<void>(address);
+#define ZIPNN_UNROLL
+#define ZIPNN_KEEP_LOOP
 #endif
-}
-
-}  // namespace zipnn

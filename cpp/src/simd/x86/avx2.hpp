@@ -28,6 +28,26 @@ struct Vector {
         _mm256_storeu_si256(lanes + 1, high);
     }
 
+    static void xxh3_blocks(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
+                            std::size_t blocks) {
+        auto* const lanes = reinterpret_cast<__m256i*>(acc);
+        __m256i low = _mm256_loadu_si256(lanes), high = _mm256_loadu_si256(lanes + 1);
+        for (; blocks > 0; --blocks, data += 64 * xxh3_block_stripes) {
+            for (std::size_t i = 0; i < xxh3_block_stripes; ++i) {
+                low = xxh3_step(low, data + 64 * i, secret + 8 * i);
+                high = xxh3_step(high, data + 64 * i + 32, secret + 8 * i + 32);
+            }
+            low = xxh3_scramble(low, secret + xxh3_scramble_at);
+            high = xxh3_scramble(high, secret + xxh3_scramble_at + 32);
+        }
+        _mm256_storeu_si256(lanes, low);
+        _mm256_storeu_si256(lanes + 1, high);
+    }
+
+    static std::size_t count_threes(const std::uint8_t* codes, std::size_t n) {
+        return ZIPNN_TARGET::count_threes(codes, n);
+    }
+
     /// Ranks of 32 symbols: all but zero must be within a window of 31.
     class Ranks {
       public:
@@ -138,6 +158,14 @@ struct Vector {
             _mm256_xor_si256(value, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(secret)));
         const __m256i product = _mm256_mul_epu32(key, _mm256_srli_epi64(key, 32));
         return _mm256_add_epi64(acc, _mm256_add_epi64(product, _mm256_shuffle_epi32(value, 0x4E)));
+    }
+
+    static __m256i xxh3_scramble(__m256i acc, const std::uint8_t* secret) {
+        const __m256i prime = _mm256_set1_epi64x(xxh3_prime);
+        const __m256i key = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(secret));
+        const __m256i mixed = _mm256_xor_si256(_mm256_xor_si256(acc, _mm256_srli_epi64(acc, 47)), key);
+        const __m256i high = _mm256_mul_epu32(_mm256_srli_epi64(mixed, 32), prime);
+        return _mm256_add_epi64(_mm256_mul_epu32(mixed, prime), _mm256_slli_epi64(high, 32));
     }
 
     /// The next bytes, in order, to where `mask` is set; 0 elsewhere.

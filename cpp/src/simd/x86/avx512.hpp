@@ -108,17 +108,51 @@ inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::ui
 struct Vector {
     using Symbols = __m512i;
 
+    static __m512i xxh3_stripe(__m512i acc, const std::uint8_t* data, const std::uint8_t* secret) {
+        const __m512i value = _mm512_loadu_si512(data);
+        const __m512i key = _mm512_xor_si512(value, _mm512_loadu_si512(secret));
+        const __m512i product = _mm512_mul_epu32(key, _mm512_srli_epi64(key, 32));
+        return _mm512_add_epi64(acc, _mm512_add_epi64(product, _mm512_shuffle_epi32(value, _MM_PERM_BADC)));
+    }
+
     static void xxh3_accumulate(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
                                 std::size_t stripes) {
         __m512i lanes = _mm512_loadu_si512(acc);
-        for (; stripes > 0; --stripes, data += 64, secret += 8) {
-            const __m512i value = _mm512_loadu_si512(data);
-            const __m512i key = _mm512_xor_si512(value, _mm512_loadu_si512(secret));
-            const __m512i product = _mm512_mul_epu32(key, _mm512_srli_epi64(key, 32));
-            lanes = _mm512_add_epi64(lanes,
-                                     _mm512_add_epi64(product, _mm512_shuffle_epi32(value, _MM_PERM_BADC)));
+        for (; stripes > 0; --stripes, data += 64, secret += 8) lanes = xxh3_stripe(lanes, data, secret);
+        _mm512_storeu_si512(acc, lanes);
+    }
+
+    static void xxh3_blocks(std::uint64_t* acc, const std::uint8_t* data, const std::uint8_t* secret,
+                            std::size_t blocks) {
+        const __m512i key = _mm512_loadu_si512(secret + xxh3_scramble_at);
+        const __m512i prime = _mm512_set1_epi64(xxh3_prime);
+        __m512i lanes = _mm512_loadu_si512(acc), other = _mm512_setzero_si512();
+        for (; blocks > 0; --blocks, data += 64 * xxh3_block_stripes) {
+            for (std::size_t i = 0; i < xxh3_block_stripes; i += 2) {
+                lanes = xxh3_stripe(lanes, data + 64 * i, secret + 8 * i);
+                other = xxh3_stripe(other, data + 64 * (i + 1), secret + 8 * (i + 1));
+            }
+            lanes = _mm512_add_epi64(lanes, other);
+            other = _mm512_setzero_si512();
+            const __m512i mixed = _mm512_ternarylogic_epi64(lanes, _mm512_srli_epi64(lanes, 47), key, 0x96);
+            const __m512i high = _mm512_mul_epu32(_mm512_srli_epi64(mixed, 32), prime);
+            lanes = _mm512_add_epi64(_mm512_mul_epu32(mixed, prime), _mm512_slli_epi64(high, 32));
         }
         _mm512_storeu_si512(acc, lanes);
+    }
+
+    static std::size_t count_threes(const std::uint8_t* codes, std::size_t n) {
+        const __m512i low_bits = _mm512_set1_epi8(0x55);
+        __m512i counts = _mm512_setzero_si512();
+        std::size_t i = 0;
+        for (; i + 256 <= n; i += 256) {
+            const __m512i code = _mm512_loadu_si512(codes + i / 4);
+            const __m512i threes =
+                _mm512_ternarylogic_epi64(code, _mm512_srli_epi16(code, 1), low_bits, 0x80);
+            counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(threes));
+        }
+        return static_cast<std::size_t>(_mm512_reduce_add_epi64(counts)) +
+               ZIPNN_TARGET::count_threes(codes + i / 4, n - i);
     }
 
     /// Ranks of 64 symbols.

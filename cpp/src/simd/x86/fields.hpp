@@ -19,14 +19,33 @@ struct Words {
     __m256i low, high;
 };
 
+// A field maps 16 words to z and back; `outside` gathers elements outside a window.
+
 struct RotateField {
-    static __m256i forward(__m256i x, __m256i /*base*/) { return rotl1(x); }
+    static __m256i forward(__m256i x, __m256i /*base*/, __m256i& /*outside*/) { return rotl1(x); }
     static __m256i inverse(__m256i z, __m256i /*base*/) { return rotr1(z); }
 };
 
+/// `base`: of the exponent, times 8.
 struct WindowField {
-    static __m256i forward(__m256i x, __m256i base) { return rotl1(_mm256_sub_epi16(rotl1(x), base)); }
-    static __m256i inverse(__m256i z, __m256i base) { return rotr1(_mm256_add_epi16(rotr1(z), base)); }
+    static __m256i forward(__m256i x, __m256i base, __m256i& outside) {
+        const __m256i top = _mm256_and_si256(_mm256_srli_epi16(x, 4), _mm256_set1_epi16(0x7ff));
+        const __m256i offset = _mm256_sub_epi16(top, base), seven = _mm256_set1_epi16(7);
+        const __m256i place = _mm256_sub_epi16(offset, _mm256_set1_epi16(8));
+        const __m256i within =
+            _mm256_cmpeq_epi16(_mm256_min_epu16(place, _mm256_set1_epi16(8 * window_exponents - 1)), place);
+        outside = _mm256_or_si256(outside, _mm256_andnot_si256(within, _mm256_cmpgt_epi16(top, seven)));
+        const __m256i symbol = _mm256_blendv_epi8(_mm256_and_si256(top, seven), offset, within);
+        const __m256i raw = _mm256_slli_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0xf)), 1);
+        return _mm256_or_si256(_mm256_slli_epi16(symbol, 8), _mm256_or_si256(raw, _mm256_srli_epi16(x, 15)));
+    }
+    static __m256i inverse(__m256i z, __m256i base) {
+        const __m256i symbol = _mm256_srli_epi16(z, 8);
+        const __m256i above = _mm256_and_si256(_mm256_cmpgt_epi16(symbol, _mm256_set1_epi16(7)), base);
+        const __m256i raw = _mm256_and_si256(_mm256_srli_epi16(z, 1), _mm256_set1_epi16(0xf));
+        return _mm256_or_si256(_mm256_slli_epi16(_mm256_add_epi16(symbol, above), 4),
+                               _mm256_or_si256(raw, _mm256_slli_epi16(z, 15)));
+    }
 };
 
 /// Upper and lower bytes of 32 words <-> two vectors of 32 bytes.
@@ -45,20 +64,22 @@ inline Words load_bytes(const std::uint8_t* upper, const std::uint8_t* lower) {
 
 template <typename Field>
 std::size_t split16(std::uint16_t base, const std::uint8_t* elements, std::size_t n,
-                    std::uint8_t* const* planes) {
-    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
+                    std::uint8_t* const* planes, bool& any_outside) {
+    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 3));
+    __m256i outside = _mm256_setzero_si256();
     std::size_t i = 0;
     for (; i + step <= n; i += step)
-        store_bytes({Field::forward(load(elements + 2 * i), shifted),
-                     Field::forward(load(elements + 2 * i + 32), shifted)},
+        store_bytes({Field::forward(load(elements + 2 * i), shifted, outside),
+                     Field::forward(load(elements + 2 * i + 32), shifted, outside)},
                     planes[0] + i, planes[1] + i);
+    any_outside = _mm256_testz_si256(outside, outside) == 0;
     return i;
 }
 
 template <typename Field>
 std::size_t merge16(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                     std::uint8_t* elements) {
-    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
+    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 3));
     std::size_t i = 0;
     for (; i + step <= n; i += step) {
         const Words z = load_bytes(planes[0] + i, planes[1] + i);
@@ -86,23 +107,26 @@ inline void store_words(std::uint8_t* target, __m256i upper, __m256i lower) {
 
 template <typename Field>
 std::size_t split32(std::uint16_t base, const std::uint8_t* elements, std::size_t n,
-                    std::uint8_t* const* planes) {
-    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
+                    std::uint8_t* const* planes, bool& any_outside) {
+    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 3));
+    __m256i outside = _mm256_setzero_si256();
     std::size_t i = 0;
     for (; i + step <= n; i += step) {
         const std::uint8_t* source = elements + 4 * i;
         const __m256i a = load(source), b = load(source + 32), c = load(source + 64), d = load(source + 96);
-        store_bytes({Field::forward(upper_words(a, b), shifted), Field::forward(upper_words(c, d), shifted)},
+        store_bytes({Field::forward(upper_words(a, b), shifted, outside),
+                     Field::forward(upper_words(c, d), shifted, outside)},
                     planes[0] + i, planes[1] + i);
         store_bytes({lower_words(a, b), lower_words(c, d)}, planes[2] + i, planes[3] + i);
     }
+    any_outside = _mm256_testz_si256(outside, outside) == 0;
     return i;
 }
 
 template <typename Field>
 std::size_t merge32(std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                     std::uint8_t* elements) {
-    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 7));
+    const __m256i shifted = _mm256_set1_epi16(static_cast<short>(base << 3));
     std::size_t i = 0;
     for (; i + step <= n; i += step) {
         const Words upper = load_bytes(planes[0] + i, planes[1] + i);
@@ -113,58 +137,42 @@ std::size_t merge32(std::uint16_t base, const std::uint8_t* const* planes, std::
     return i;
 }
 
-inline void split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
+inline bool split(LayoutId id, std::uint16_t base, const std::uint8_t* elements, std::size_t n,
                   std::uint8_t* const* planes) {
     std::size_t done = 0;
-    if (id == LayoutId::float16) done = split16<RotateField>(base, elements, n, planes);
-    if (id == LayoutId::bfloat16x) done = split16<WindowField>(base, elements, n, planes);
-    if (id == LayoutId::float32) done = split32<RotateField>(base, elements, n, planes);
-    if (id == LayoutId::float32x) done = split32<WindowField>(base, elements, n, planes);
+    bool outside = false;
+    if (id == LayoutId::float16) done = split16<RotateField>(base, elements, n, planes, outside);
+    if (id == LayoutId::bfloat16w) done = split16<WindowField>(base, elements, n, planes, outside);
+    if (id == LayoutId::float32) done = split32<RotateField>(base, elements, n, planes, outside);
+    if (id == LayoutId::float32w) done = split32<WindowField>(base, elements, n, planes, outside);
     const Layout& layout = layout_of(id);
     std::array<std::uint8_t*, max_planes> rest{};
     for (std::size_t p = 0; p < layout.planes; ++p) rest[p] = planes[p] + done;
-    ZIPNN_TARGET::split(id, base, elements + done * layout.width, n - done, rest.data());
+    return ZIPNN_TARGET::split(id, base, elements + done * layout.width, n - done, rest.data()) || outside;
 }
 
 inline void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                   std::uint8_t* elements) {
     std::size_t done = 0;
     if (id == LayoutId::float16) done = merge16<RotateField>(base, planes, n, elements);
-    if (id == LayoutId::bfloat16x) done = merge16<WindowField>(base, planes, n, elements);
+    if (id == LayoutId::bfloat16w) done = merge16<WindowField>(base, planes, n, elements);
     if (id == LayoutId::float32) done = merge32<RotateField>(base, planes, n, elements);
-    if (id == LayoutId::float32x) done = merge32<WindowField>(base, planes, n, elements);
+    if (id == LayoutId::float32w) done = merge32<WindowField>(base, planes, n, elements);
     const Layout& layout = layout_of(id);
     std::array<const std::uint8_t*, max_planes> rest{};
     for (std::size_t p = 0; p < layout.planes; ++p) rest[p] = planes[p] + done;
     ZIPNN_TARGET::merge(id, base, rest.data(), n - done, elements + done * layout.width);
 }
 
-inline void pack7(const std::uint8_t* plane, std::size_t n, std::uint8_t* packed) {
-    const __m128i one = _mm_set1_epi8(1);
-    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
-        __m128i last = _mm_loadu_si128(reinterpret_cast<const __m128i*>(plane + 112));
-        for (std::size_t g = 0; g < 7; ++g) {
-            last = _mm_srli_epi16(last, 1);  // the bit in question is bit 0 of each byte now
-            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(plane + 16 * g));
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(packed + 16 * g),
-                             _mm_or_si128(bytes, _mm_and_si128(last, one)));
-        }
-    }
-    ZIPNN_TARGET::pack7(plane, n, packed);
-}
-
-inline void unpack7(const std::uint8_t* packed, std::size_t n, std::uint8_t* plane) {
-    const __m128i one = _mm_set1_epi8(1);
-    for (; n >= 128; n -= 128, plane += 128, packed += 112) {
-        __m128i last = _mm_setzero_si128();
-        for (std::size_t g = 7; g-- > 0;) {
-            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(packed + 16 * g));
-            last = _mm_add_epi8(_mm_add_epi8(last, last), _mm_and_si128(bytes, one));
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(plane + 16 * g), _mm_andnot_si128(one, bytes));
-        }
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(plane + 112), _mm_add_epi8(last, last));
-    }
-    ZIPNN_TARGET::unpack7(packed, n, plane);
+inline void copy_uncached(const std::uint8_t* source, std::size_t n, std::uint8_t* target) {
+    const std::size_t to_line = -reinterpret_cast<std::uintptr_t>(target) % 64;
+    const std::size_t head = std::min(n, to_line);
+    std::copy_n(source, head, target);
+    std::size_t i = head;
+    for (; i + step <= n; i += step)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(target + i), load(source + i));
+    std::copy_n(source + i, n - i, target + i);
+    _mm_sfence();
 }
 
 }  // namespace zipnn::ZIPNN_TARGET::x86

@@ -28,7 +28,7 @@ void decode_level(const std::uint8_t* packed, std::size_t n, const std::uint8_t*
 template <typename Vector>
 bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     ZIPNN_TARGET::LayeredSections sections;
-    if (!ZIPNN_TARGET::find_sections(tile, sections)) return false;
+    if (!ZIPNN_TARGET::find_sections(tile, sections, Vector::count_threes)) return false;
     Level level_d, level_c, level_b;
     const std::uint8_t* symbols = table.symbols.data();
     ZIPNN_TARGET::decode_level_d(sections, symbols, level_d.data());

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "frame/chunk_decoder.hpp"
+
+#include <algorithm>
+
+#include "simd/kernels.hpp"
+#include "zipnn/checksum.hpp"
+
+namespace zipnn {
+namespace {
+
+/// Where the exponent field of a windowed layout's element lies: bits 7 to 14 of its upper 16.
+void set_exponent(std::uint8_t* upper_half, unsigned exponent) {
+    const unsigned rest = load_le<std::uint16_t>(upper_half) & 0x807fU;
+    store_le(upper_half, static_cast<std::uint16_t>(rest | exponent << 7));
+}
+
+}  // namespace
+
+void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out,
+                          bool uncached) {
+    const Coder& coder = tables.coder();
+    const Layout& layout = coder.properties();
+    const std::size_t n = out.size() / layout.width;
+    Cursor cursor(payload);
+    extra_ = nullptr;
+    next_escape_ = {};
+    next_exponent_ = 0;
+    for (std::size_t p = 0; p < layout.planes; ++p) {
+        planes_[p].open(tables, p, cursor, n);
+        if (p == 0 && coder.extra_packed() && planes_[p].tiled())
+            extra_ = cursor.take(packed_size(coder.extra_bits(), n), "extra bits").data();
+    }
+    const Bytes tail = cursor.take(out.size() - n * layout.width, "payload");
+    if (cursor.left() != 0) throw CorruptError("payload is not used up");
+    std::ranges::copy(tail, out.end() - static_cast<std::ptrdiff_t>(tail.size()));
+
+    for (std::size_t p = 0; p < layout.planes; ++p)
+        planes_[p].decode_huffman(p + 1 < layout.planes ? planes_[p + 1].memory() : Bytes());
+
+    const std::size_t tiles = (n + tile_elements - 1) / tile_elements,
+                      tile_bytes = tile_elements * layout.width;
+    Xxh3Stream hash(out.size());
+    std::size_t hashed = 0;
+    for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const std::size_t count = std::min(tile_elements, n - tile * tile_elements);
+        std::uint8_t* target = out.data() + tile * tile_bytes;
+        // The hash of the last bytes looks back up to 64: they stay in the caches.
+        const bool past_caches = uncached && tile + 2 < tiles;
+        std::uint8_t* elements = past_caches ? elements_.data() : target;
+        decode_tile(coder, tile, count, elements);
+        if (tile * tile_bytes + tile_bytes >= out.size()) break;
+        hash.add(elements, tile_bytes / Xxh3Stream::block_size);
+        hashed += tile_bytes;
+        if (past_caches) active_kernels().copy_uncached(elements, tile_bytes, target);
+    }
+    const std::uint64_t found =
+        out.size() < Xxh3Stream::min_size ? xxh3_64(out) : hash.finish(out.subspan(hashed));
+    if (found != checksum) throw CorruptError("checksum differs");
+}
+
+void ChunkDecoder::decode_tile(const Coder& coder, std::size_t tile, std::size_t count,
+                               std::uint8_t* elements) {
+    const Layout& layout = coder.properties();
+    const Kernels& kernels = active_kernels();
+    Sources sources{};
+    for (std::size_t p = 0; p < layout.planes; ++p) {
+        planes_[p].prefetch(tile + 1);
+        sources[p] = planes_[p].tile(tile, buffers_[p]);
+        if (p != 0) apply_symbol_escapes(p, tile, count, sources[p]);
+    }
+    const Ranking* ranking = planes_[0].ranking(tile);
+    if (ranking != nullptr && layout.windowed() && !has_symbol_escape(0, tile, count)) {
+        kernels.merge_ranked(coder.layout, coder.base, *ranking, sources.data(), count, elements);
+    } else {
+        if (ranking != nullptr) {
+            unrank(layout, *ranking, tile, count, sources);
+            sources[0] = symbols_.data();
+        }
+        apply_symbol_escapes(0, tile, count, sources[0]);
+        kernels.merge(coder.layout, coder.base, sources.data(), count, elements);
+    }
+    apply_exponents(layout, tile, count, elements);
+}
+
+void ChunkDecoder::unrank(const Layout& layout, const Ranking& ranking, std::size_t tile, std::size_t count,
+                          const Sources& sources) {
+    const Kernels& kernels = active_kernels();
+    const unsigned bits = ranking.extra_bits;
+    if (layout.windowed())
+        return kernels.unrank(ranking, 8 - bits, sources[0], sources[1], count, symbols_.data());
+    kernels.unpack(bits, extra_ + packed_size(bits, tile * tile_elements), count, extra_buffer_.data());
+    kernels.unrank(ranking, 0, sources[0], extra_buffer_.data(), count, symbols_.data());
+}
+
+bool ChunkDecoder::has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const {
+    const auto& escapes = planes_[plane].symbol_escapes();
+    const std::size_t next = next_escape_[plane];
+    return next < escapes.size() && (escapes[next] & escape_position_mask) < tile * tile_elements + count;
+}
+
+void ChunkDecoder::apply_symbol_escapes(std::size_t plane, std::size_t tile, std::size_t count,
+                                        const std::uint8_t*& symbols) {
+    const auto& escapes = planes_[plane].symbol_escapes();
+    std::size_t& next = next_escape_[plane];
+    const std::size_t first = tile * tile_elements;
+    if (!has_symbol_escape(plane, tile, count)) return;
+    TileBuffer& own = buffers_[plane];
+    if (symbols != own.data()) std::copy_n(symbols, count, own.begin());
+    for (; has_symbol_escape(plane, tile, count); ++next)
+        own[(escapes[next] & escape_position_mask) - first] = static_cast<std::uint8_t>(escapes[next] >> 24);
+    symbols = own.data();
+}
+
+void ChunkDecoder::apply_exponents(const Layout& layout, std::size_t tile, std::size_t count,
+                                   std::uint8_t* elements) {
+    const auto& escapes = planes_[0].exponent_escapes();
+    const std::size_t first = tile * tile_elements;
+    for (; next_exponent_ < escapes.size(); ++next_exponent_) {
+        const std::size_t at = (escapes[next_exponent_] & escape_position_mask) - first;
+        if (at >= count) return;
+        set_exponent(elements + (at + 1) * layout.width - 2, escapes[next_exponent_] >> 24);
+    }
+}
+
+}  // namespace zipnn
