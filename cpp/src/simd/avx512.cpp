@@ -32,10 +32,12 @@
 #include "simd/generic/xxh3.hpp"
 #include "simd/x86/avx512.hpp"
 #include "simd/x86/fields.hpp"
-#include "simd/x86/fields512.hpp"
 #include "simd/x86/layered.hpp"
 #include "simd/x86/ranks.hpp"
 #include "simd/x86/ranks512.hpp"
+
+// They use those above.
+#include "simd/x86/fields512.hpp"
 
 #if defined(__clang__)
 #pragma clang attribute pop
