@@ -30,7 +30,7 @@ KIND_BYTES, KIND_NUMPY, KIND_TORCH = 0, 1, 2
 FLAG_BIG_ENDIAN = 1
 
 _LAYOUT_ZSTD = 13
-_ZSTD_FAMILIES = frozenset({"bytes", "int16", "int32", "int64", "uint16", "uint32", "uint64"})
+_ZSTD_FAMILIES = frozenset({"bytes", "float8", "int16", "int32", "int64", "uint16", "uint32", "uint64"})
 
 
 class FrameReader:

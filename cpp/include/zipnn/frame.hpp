@@ -72,6 +72,7 @@ enum class Family : std::uint8_t {
     uint16,
     uint32,
     uint64,
+    float8,
     float16,
     bfloat16,
     float32,

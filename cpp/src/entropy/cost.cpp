@@ -72,10 +72,33 @@ std::array<std::uint32_t, 256> ideal_costs(const Histogram& counts) {
     return costs;
 }
 
+namespace {
+
+/// Cost of each group in pairs: its half of the average pair that it is in.
+std::array<std::uint32_t, 256> paired_costs(const CodeLengths& lengths) {
+    std::array<std::uint32_t, 256> costs;
+    costs.fill(escape_cost);
+    // A pair of length l has a share of 2^-l; so a group's share is what its pairs have.
+    std::array<std::uint64_t, 16> shares{};
+    for (std::size_t pair = 0; pair < 256; ++pair) {
+        if (lengths[pair] == 0) continue;
+        const std::uint64_t share = std::uint64_t{1} << (2 * max_code_bits - lengths[pair]);
+        shares[pair & 15] += share;
+        shares[pair >> 4] += share;
+    }
+    for (std::size_t group = 0; group < 16; ++group)
+        if (shares[group] != 0)
+            costs[group] = (2 * max_code_bits + 1) * cost_of_bit - log2_fixed(shares[group]);
+    return costs;
+}
+
+}  // namespace
+
 std::array<std::uint32_t, 256> table_costs(const Table& table) {
     if (const auto* ranked = std::get_if<RankedTable>(&table)) {
         const auto groups =
-            std::visit([](const auto& inner) { return table_costs(Table(inner)); }, ranked->groups);
+            ranked->paired ? paired_costs(std::get<HuffmanTable>(ranked->groups).lengths)
+                           : std::visit([](const auto& inner) { return table_costs(Table(inner)); }, ranked->groups);
         std::array<std::uint32_t, 256> costs;
         for (std::size_t symbol = 0; symbol < 256; ++symbol)
             costs[symbol] = groups[ranked->ranking.rank[symbol] >> ranked->ranking.extra_bits];

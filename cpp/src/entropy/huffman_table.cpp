@@ -114,6 +114,7 @@ class EntryFiller {
     void fill(const String& string) {
         const std::uint32_t size = 1U << table_.bits;
         const std::uint64_t entry = string.symbols | string.count << 8 | string.length;
+        table_.most = std::max(table_.most, string.count);
         if (string.count != 0 && (string.count == 6 || string.length + symbols_[0].length > table_.bits)) {
             for (std::uint32_t at = string.code; at < size; at += 1U << string.length)
                 table_.entries[at] = entry;
@@ -155,6 +156,7 @@ void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
         for (std::uint32_t at = codes[symbol]; at < size; at += 1U << length)
             table.single[at] = static_cast<std::uint16_t>(symbol << 8 | length);
     }
+    table.most = 1;
     EntryFiller(lengths, codes, table).fill({0, 0, 0, 0});
 }
 

@@ -26,6 +26,7 @@ bool is_complete(const CodeLengths& lengths);
 /// What a decoder looks up with the next `bits` bits: up to six symbols at once.
 struct HuffmanDecodeTable {
     unsigned bits;  ///< short_code_bits or max_code_bits; 2^bits entries are in use
+    unsigned most;  ///< symbols that an entry may have
     /// Bits 0..7: code bits used; 8..15: number of symbols (1..6); the first symbol is in the
     /// highest byte, the next below it: a store that ends at the output position puts them in place.
     std::array<std::uint64_t, std::size_t{1} << max_code_bits> entries;

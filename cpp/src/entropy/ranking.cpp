@@ -14,11 +14,19 @@ constexpr unsigned initial_level = 8, max_level = 63;
 /// Levels of half a bit: quarters cost more than they save, whole bits 0.03 bits a symbol.
 constexpr std::uint32_t level_cost = cost_of_bit / 2;
 
+/// Symbols at either end that are rarer than one in so many go by value, behind the others.
+constexpr std::uint64_t rarest_ranked = 4096;
+/// A symbol counted so often has a level that is right to a half.
+constexpr std::uint32_t sure_count = 64;
+
+/// Symbols by level, then by value; behind them those below the first one, downwards, and those above the last.
 void order_by_level(Ranking& ranking) {
     std::array<unsigned, 256> keys;
     for (unsigned symbol = 0; symbol < 256; ++symbol) {
-        const bool inside = symbol >= ranking.first && symbol <= ranking.last;
-        keys[symbol] = (inside ? ranking.levels[symbol] : max_level + 1) << 8 | symbol;
+        const unsigned key = symbol < ranking.first  ? (max_level + 1) << 8 | (255 - symbol)
+                             : symbol > ranking.last ? (max_level + 2) << 8 | symbol
+                                                     : unsigned{ranking.levels[symbol]} << 8 | symbol;
+        keys[symbol] = key << 8 | symbol;
     }
     std::ranges::sort(keys);
     for (unsigned rank = 0; rank < 256; ++rank) {
@@ -32,21 +40,21 @@ void order_by_level(Ranking& ranking) {
 Ranking ranking_for(const Histogram& counts, unsigned extra_bits) {
     Ranking ranking;
     ranking.extra_bits = extra_bits;
+    const std::uint64_t total = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    const auto rare = [&](unsigned symbol) { return counts[symbol] * rarest_ranked <= total; };
     unsigned first = 0, last = 255;
-    while (first < 255 && counts[first] == 0) ++first;
-    while (last > first && counts[last] == 0) --last;
+    while (first < 255 && rare(first)) ++first;
+    while (last > first && rare(last)) --last;
     ranking.first = static_cast<std::uint8_t>(first);
     ranking.last = static_cast<std::uint8_t>(last);
-    const std::uint32_t log_total = log2_fixed(
-        std::max<std::uint64_t>(1, std::accumulate(counts.begin(), counts.end(), std::uint64_t{0})));
-    // A symbol that was not seen goes behind those that were, at the cheapest level to write.
-    const unsigned unseen = std::min(max_level, log_total / level_cost);
+    const std::uint32_t log_total = log2_fixed(std::max<std::uint64_t>(1, total));
     unsigned previous = initial_level;
     for (unsigned symbol = first; symbol <= last; ++symbol) {
-        const std::uint32_t count = counts[symbol];
-        previous = count == 0
-                       ? std::max(previous, unseen)
-                       : std::min(max_level, (log_total - log2_fixed(count) + level_cost / 2) / level_cost);
+        const std::uint32_t cost = log_total - log2_fixed(std::max(1U, counts[symbol]));
+        const unsigned level = std::min(max_level, (cost + level_cost / 2) / level_cost);
+        // Steps that are as likely the sample's noise are not worth their bits.
+        const unsigned step = level > previous ? level - previous : previous - level;
+        if (step > 1 || counts[symbol] >= sure_count) previous = level;
         ranking.levels[symbol] = static_cast<std::uint8_t>(previous);
     }
     order_by_level(ranking);

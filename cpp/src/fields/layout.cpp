@@ -21,6 +21,7 @@ constexpr std::array<Layout, layout_count> layouts = {{
     {"zigzag64", 8, 8, 0, 0, false},
     {"float64", 8, 8, 2047, 0, true},
     {"zstd", 1, 0, 0, 0, false},
+    {"float8", 1, 1, 0, 0, true},
 }};
 
 }  // namespace

@@ -22,8 +22,9 @@ enum class LayoutId : std::uint8_t {
     zigzag64 = 11,
     float64 = 12,
     zstd = 13,
+    float8 = 14,
 };
-inline constexpr std::uint8_t layout_count = 14;
+inline constexpr std::uint8_t layout_count = 15;
 
 struct Layout {
     const char* name;

@@ -15,6 +15,13 @@ void set_exponent(std::uint8_t* upper_half, unsigned exponent) {
     store_le(upper_half, static_cast<std::uint16_t>(rest | exponent << 7));
 }
 
+/// Exponent and upper mantissa bits of such an element, from its symbol: bits 4 to 14.
+void set_symbol(std::uint8_t* upper_half, unsigned symbol, unsigned base) {
+    const unsigned top = symbol < 8 ? symbol : symbol + (base << 3);
+    const unsigned rest = load_le<std::uint16_t>(upper_half) & 0x800fU;
+    store_le(upper_half, static_cast<std::uint16_t>(rest | top << 4));
+}
+
 }  // namespace
 
 void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out,
@@ -44,15 +51,11 @@ void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64
     std::size_t hashed = 0;
     for (std::size_t tile = 0; tile < tiles; ++tile) {
         const std::size_t count = std::min(tile_elements, n - tile * tile_elements);
-        std::uint8_t* target = out.data() + tile * tile_bytes;
-        // The hash of the last bytes looks back up to 64: they stay in the caches.
-        const bool past_caches = uncached && tile + 2 < tiles;
-        std::uint8_t* elements = past_caches ? elements_.data() : target;
+        std::uint8_t* elements = out.data() + tile * tile_bytes;
         decode_tile(coder, tile, count, elements);
         if (tile * tile_bytes + tile_bytes >= out.size()) break;
         hash.add(elements, tile_bytes / Xxh3Stream::block_size);
         hashed += tile_bytes;
-        if (past_caches) active_kernels().copy_uncached(elements, tile_bytes, target);
     }
     const std::uint64_t found =
         out.size() < Xxh3Stream::min_size ? xxh3_64(out) : hash.finish(out.subspan(hashed));
@@ -64,17 +67,20 @@ void ChunkDecoder::decode_tile(const Coder& coder, std::size_t tile, std::size_t
     const Layout& layout = coder.properties();
     const Kernels& kernels = active_kernels();
     Sources sources{};
+    const Ranking* ranking = planes_[0].ranking(tile);
+    const bool fused = ranking != nullptr && layout.windowed();
+    const std::uint8_t* pairs = fused ? planes_[0].pairs(tile) : nullptr;
     for (std::size_t p = 0; p < layout.planes; ++p) {
-        planes_[p].prefetch(tile + 1);
-        sources[p] = planes_[p].tile(tile, buffers_[p]);
+        sources[p] = p == 0 && pairs != nullptr ? pairs : planes_[p].tile(tile, buffers_[p]);
         if (p != 0) apply_symbol_escapes(p, tile, count, sources[p]);
     }
-    const Ranking* ranking = planes_[0].ranking(tile);
-    if (ranking != nullptr && layout.windowed() && !has_symbol_escape(0, tile, count)) {
-        kernels.merge_ranked(coder.layout, coder.base, *ranking, sources.data(), count, elements);
+    if (fused) {
+        kernels.merge_ranked(coder.layout, coder.base, *ranking, pairs != nullptr, sources.data(), count,
+                             elements);
+        apply_window_symbols(coder, tile, count, elements);
     } else {
         if (ranking != nullptr) {
-            unrank(layout, *ranking, tile, count, sources);
+            unrank(*ranking, tile, count, sources[0]);
             sources[0] = symbols_.data();
         }
         apply_symbol_escapes(0, tile, count, sources[0]);
@@ -83,14 +89,12 @@ void ChunkDecoder::decode_tile(const Coder& coder, std::size_t tile, std::size_t
     apply_exponents(layout, tile, count, elements);
 }
 
-void ChunkDecoder::unrank(const Layout& layout, const Ranking& ranking, std::size_t tile, std::size_t count,
-                          const Sources& sources) {
+void ChunkDecoder::unrank(const Ranking& ranking, std::size_t tile, std::size_t count,
+                          const std::uint8_t* groups) {
     const Kernels& kernels = active_kernels();
     const unsigned bits = ranking.extra_bits;
-    if (layout.windowed())
-        return kernels.unrank(ranking, 8 - bits, sources[0], sources[1], count, symbols_.data());
     kernels.unpack(bits, extra_ + packed_size(bits, tile * tile_elements), count, extra_buffer_.data());
-    kernels.unrank(ranking, 0, sources[0], extra_buffer_.data(), count, symbols_.data());
+    kernels.unrank(ranking, 0, groups, extra_buffer_.data(), count, symbols_.data());
 }
 
 bool ChunkDecoder::has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const {
@@ -110,6 +114,17 @@ void ChunkDecoder::apply_symbol_escapes(std::size_t plane, std::size_t tile, std
     for (; has_symbol_escape(plane, tile, count); ++next)
         own[(escapes[next] & escape_position_mask) - first] = static_cast<std::uint8_t>(escapes[next] >> 24);
     symbols = own.data();
+}
+
+void ChunkDecoder::apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count,
+                                        std::uint8_t* elements) {
+    const auto& escapes = planes_[0].symbol_escapes();
+    const std::size_t width = coder.properties().width;
+    for (; has_symbol_escape(0, tile, count); ++next_escape_[0]) {
+        const std::uint32_t escape = escapes[next_escape_[0]];
+        const std::size_t at = (escape & escape_position_mask) - tile * tile_elements;
+        set_symbol(elements + (at + 1) * width - 2, escape >> 24, coder.base);
+    }
 }
 
 void ChunkDecoder::apply_exponents(const Layout& layout, std::size_t tile, std::size_t count,

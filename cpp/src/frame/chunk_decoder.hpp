@@ -13,17 +13,16 @@ namespace zipnn {
 /// are made while they are in the nearest caches. Keeps its memory from chunk to chunk.
 class ChunkDecoder {
   public:
-    /// Fills `out` and checks it; `uncached`: with stores that go past the caches. Throws CorruptError.
-    void decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out,
-                bool uncached);
+    /// Fills `out` and checks it. Throws CorruptError.
+    void decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out);
 
   private:
     /// Where the bytes of a tile's planes are.
     using Sources = std::array<const std::uint8_t*, max_planes>;
 
     bool has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const;
-    void unrank(const Layout& layout, const Ranking& ranking, std::size_t tile, std::size_t count,
-                const Sources& sources);
+    void unrank(const Ranking& ranking, std::size_t tile, std::size_t count, const std::uint8_t* groups);
+    void apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count, std::uint8_t* elements);
     void decode_tile(const Coder& coder, std::size_t tile, std::size_t count, std::uint8_t* elements);
     void apply_symbol_escapes(std::size_t plane, std::size_t tile, std::size_t count,
                               const std::uint8_t*& symbols);
@@ -35,7 +34,6 @@ class ChunkDecoder {
     const std::uint8_t* extra_ = nullptr;  ///< packed extra bits, if plane 0 has them
     alignas(64) std::array<TileBuffer, max_planes> buffers_;
     alignas(64) TileBuffer extra_buffer_, symbols_;
-    alignas(64) std::array<std::uint8_t, tile_elements * max_planes> elements_;
 };
 
 }  // namespace zipnn

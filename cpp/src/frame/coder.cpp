@@ -6,7 +6,7 @@
 namespace zipnn {
 namespace {
 
-enum class TableKind : std::uint8_t { constant = 1, huffman = 2, layered = 3, ranked = 4 };
+enum class TableKind : std::uint8_t { constant = 1, huffman = 2, layered = 3, ranked = 4, paired = 6 };
 
 struct TableWriter {
     std::vector<std::uint8_t>& out;
@@ -27,24 +27,30 @@ struct TableWriter {
     void operator()(const RankedTable& table) const {
         kind(TableKind::ranked);
         write_ranking(out, table.ranking);
-        std::visit(*this, table.groups);
+        if (table.paired) {
+            kind(TableKind::paired);
+            write_huffman_table(out, std::get<HuffmanTable>(table.groups).lengths);
+        } else {
+            std::visit(*this, table.groups);
+        }
     }
 };
 
 RankedTable read_ranked_table(Cursor& cursor) {
     const Ranking ranking = read_ranking(cursor);
     const auto kind = static_cast<TableKind>(cursor.read<std::uint8_t>("coder section"));
+    if (kind == TableKind::paired) return {ranking, true, HuffmanTable{read_huffman_table(cursor)}};
     if (kind == TableKind::huffman) {
         const HuffmanTable groups{read_huffman_table(cursor)};
         for (std::size_t group = ranking.groups(); group < groups.lengths.size(); ++group)
             if (groups.lengths[group] != 0) throw CorruptError("ranked table has a wrong group");
-        return {ranking, groups};
+        return {ranking, false, groups};
     }
     if (kind != TableKind::layered) throw CorruptError("ranked table has no table of its groups");
     const LayeredTable groups = read_layered_table(cursor);
     for (std::size_t rank = 0; rank < groups.count; ++rank)
         if (groups.symbols[rank] >= ranking.groups()) throw CorruptError("ranked table has a wrong group");
-    return {ranking, groups};
+    return {ranking, false, groups};
 }
 
 Table read_table(Cursor& cursor) {
@@ -53,6 +59,7 @@ Table read_table(Cursor& cursor) {
         case TableKind::huffman: return HuffmanTable{read_huffman_table(cursor)};
         case TableKind::layered: return read_layered_table(cursor);
         case TableKind::ranked: return read_ranked_table(cursor);
+        case TableKind::paired: throw CorruptError("paired table outside of a ranked one");
     }
     throw UnsupportedVersionError("unknown table kind: a newer zipnn is needed");
 }
@@ -82,6 +89,11 @@ const HuffmanTable* huffman_of(const Table& table) {
 const LayeredTable* layered_of(const Table& table) {
     const auto* ranked = std::get_if<RankedTable>(&table);
     return ranked != nullptr ? std::get_if<LayeredTable>(&ranked->groups) : std::get_if<LayeredTable>(&table);
+}
+
+bool is_paired(const Table& table) {
+    const auto* ranked = std::get_if<RankedTable>(&table);
+    return ranked != nullptr && ranked->paired;
 }
 
 const Ranking* ranking_of(const Table& table) {

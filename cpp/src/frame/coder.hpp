@@ -24,6 +24,7 @@ struct HuffmanTable {
 /// Symbols by rank: the groups go through a table of their own, the extra bits are stored.
 struct RankedTable {
     Ranking ranking;
+    bool paired = false;  ///< the table is a Huffman table of the bytes of packed(4, groups)
     std::variant<HuffmanTable, LayeredTable> groups;
 };
 
@@ -32,6 +33,8 @@ using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable, RankedTabl
 /// The Huffman or layered code of a table, its own or that of its groups; null if it has none.
 const HuffmanTable* huffman_of(const Table& table);
 const LayeredTable* layered_of(const Table& table);
+/// Whether the table codes pairs of groups.
+bool is_paired(const Table& table);
 /// The ranking of a table; null if it has none.
 const Ranking* ranking_of(const Table& table);
 

@@ -19,13 +19,9 @@ ChunkDecoder& thread_decoder() {
     return *decoder;
 }
 
-/// Outputs of this size would push everything else out of the caches, and be pushed out themselves.
-constexpr std::uint64_t min_uncached = std::uint64_t{8} << 20;
-
-void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out,
-                  bool uncached) {
+void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out) {
     if (tables.coder().properties().planes != 0)
-        return thread_decoder().decode(tables, payload, checksum, out, uncached);
+        return thread_decoder().decode(tables, payload, checksum, out);
     if (payload.size() != out.size()) throw CorruptError("stored payload has a wrong size");
     std::ranges::copy(payload, out.begin());
     if (xxh3_64(out) != checksum) throw CorruptError("checksum differs");
@@ -52,7 +48,7 @@ void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::siz
                                                head.offsets[chunk + 1] - head.offsets[chunk]);
         const MutableBytes target = out.subspan(i * head.chunk_bytes, head.chunk_size(chunk));
         try {
-            decode_chunk(tables, payload, head.checksums[chunk], target, out.size() >= min_uncached);
+            decode_chunk(tables, payload, head.checksums[chunk], target);
         } catch (const CorruptError& error) {
             throw CorruptError("chunk " + std::to_string(chunk) + ": " + error.what());
         }

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "simd/kernels.hpp"
-#include "simd/prefetch.hpp"
 
 namespace zipnn {
 
@@ -93,12 +92,14 @@ void PlaneDecoder::decode_huffman(Bytes next) {
         const HuffmanDecodeTable* table = tables_->huffman(plane_, i);
         if (table == nullptr) continue;
         std::uint8_t* out = reserve(n_);
+        const bool paired = is_paired((*plane_tables_)[i]);
         std::array<TileIn, max_tiles> batch;
         std::size_t count = 0;
         for (std::size_t tile = 0; tile < tile_count(); ++tile) {
             if (classes_[tile] != i + 1) continue;
+            const std::size_t elements = elements_of(tile);
             batch[count++] = {payloads_[tile].data(), payloads_[tile].size(), out + tile * tile_elements,
-                              elements_of(tile)};
+                              paired ? packed_size(4, elements) : elements};
         }
         if (!active_kernels().huffman_decode(*table, batch.data(), count, ahead))
             throw CorruptError("tile's code is damaged");
@@ -138,24 +139,26 @@ const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) co
         return buffer.data();
     }
     const LayeredTable* layered = layered_of(table);
-    if (layered == nullptr) return decoded_.get() + slack + first;
+    if (layered == nullptr) {
+        const std::uint8_t* decoded = decoded_.get() + slack + first;
+        if (!is_paired(table)) return decoded;
+        active_kernels().unpack(4, decoded, count, buffer.data());
+        return buffer.data();
+    }
     if (!active_kernels().layered_decode(
             *layered, {payloads_[index].data(), payloads_[index].size(), buffer.data(), count}))
         throw CorruptError("tile's code is damaged");
     return buffer.data();
 }
 
+const std::uint8_t* PlaneDecoder::pairs(std::size_t index) const {
+    if (!tiled() || classes_[index] == 0 || !is_paired((*plane_tables_)[classes_[index] - 1U])) return nullptr;
+    return decoded_.get() + slack + index * tile_elements;
+}
+
 const Ranking* PlaneDecoder::ranking(std::size_t index) const {
     if (!tiled() || classes_[index] == 0) return nullptr;
     return ranking_of((*plane_tables_)[classes_[index] - 1U]);
-}
-
-void PlaneDecoder::prefetch(std::size_t index) const {
-    if (mode_ == PlaneMode::constant || index >= tile_count()) return;
-    const Bytes ahead = mode_ == PlaneMode::stored
-                            ? Bytes(stored_ + index * tile_elements, elements_of(index))
-                            : payloads_[index];
-    for (std::size_t at = 0; at < ahead.size(); at += 64) zipnn::prefetch(ahead.data() + at);
 }
 
 }  // namespace zipnn

@@ -52,11 +52,11 @@ class PlaneDecoder {
     /// The bytes of a tile: where they are already, or in `buffer`. Escapes are not applied.
     const std::uint8_t* tile(std::size_t index, TileBuffer& buffer) const;
 
+    /// The tile's groups as they were coded, packed(4, n), if they were coded in pairs; else null.
+    const std::uint8_t* pairs(std::size_t index) const;
+
     /// How the bytes of the tile are ranks' groups; null if they are symbols.
     const Ranking* ranking(std::size_t index) const;
-
-    /// Asks for the memory that `tile(index)` will read.
-    void prefetch(std::size_t index) const;
 
     /// Escapes (docs/format.md, 2.5) of symbols, and of exponents outside a window, by position.
     const std::vector<std::uint32_t>& symbol_escapes() const { return symbol_escapes_; }

@@ -101,6 +101,36 @@ void PlaneEncoder::encode_code(std::size_t plane, std::size_t table, Bytes symbo
     tile.sized = true;
 }
 
+/// Codes groups two by two.
+void PlaneEncoder::encode_pairs(std::size_t plane, std::size_t table, Bytes groups, std::uint8_t* target,
+                                Tile& tile) const {
+    TileBuffer pairs;
+    const std::size_t n = groups.size();
+    active_kernels().pack(4, groups.data(), n, pairs.data());
+    encode_code(plane, table, Bytes(pairs).first(packed_size(4, n)), target, tile);
+    if (!tile.unseen.empty()) {
+        std::vector<std::uint32_t> elements;
+        for (const std::uint32_t at : tile.unseen) {
+            const std::uint32_t block = at / 64 * 128, first = block + at % 64;
+            if (block + 128 <= n) {
+                elements.push_back(first);
+                elements.push_back(first + 64);
+            } else {
+                elements.push_back(static_cast<std::uint32_t>(n / 128 * 128 + (at - n / 128 * 64)));
+            }
+        }
+        tile.unseen = std::move(elements);
+    }
+    // Groups that no pair can hold.
+    std::uint8_t all = 0;
+    for (const std::uint8_t group : groups) all |= group;
+    if (all >= 16)
+        for (std::uint32_t i = 0; i < n; ++i)
+            if (groups[i] >= 16) tile.unseen.push_back(i);
+    std::ranges::sort(tile.unseen);
+    tile.unseen.erase(std::ranges::unique(tile.unseen).begin(), tile.unseen.end());
+}
+
 PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra,
                                              std::uint8_t* target) const {
     const std::vector<Table>& tables = coder_.planes[plane];
@@ -115,7 +145,11 @@ PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, E
             TileBuffer groups;
             active_kernels().rank(*ranking, extra.shift, symbols.data(), symbols.size(), groups.data(),
                                   extra.bytes);
-            encode_code(plane, index, Bytes(groups).first(symbols.size()), target, tile);
+            const Bytes tile_groups = Bytes(groups).first(symbols.size());
+            if (is_paired(table))
+                encode_pairs(plane, index, tile_groups, target, tile);
+            else
+                encode_code(plane, index, tile_groups, target, tile);
         } else {
             encode_code(plane, index, symbols, target, tile);
         }

@@ -111,6 +111,7 @@ Candidate choose_layout(Family family, std::uint64_t elements, Bytes sample) {
         case Family::int16: return choose_integer_layout(LayoutId::split16, LayoutId::zigzag16, sample);
         case Family::int32: return choose_integer_layout(LayoutId::split32, LayoutId::zigzag32, sample);
         case Family::int64: return choose_integer_layout(LayoutId::split64, LayoutId::zigzag64, sample);
+        case Family::float8: return {LayoutId::float8};
         case Family::float16: return {LayoutId::float16};
         case Family::bfloat16:
             if (!window) return {LayoutId::float16};
@@ -128,7 +129,8 @@ Candidate choose_layout(Family family, std::uint64_t elements, Bytes sample) {
 std::size_t width_of(Family family) {
     switch (family) {
         case Family::stored:
-        case Family::bytes: return 1;
+        case Family::bytes:
+        case Family::float8: return 1;
         case Family::int16:
         case Family::uint16:
         case Family::float16:

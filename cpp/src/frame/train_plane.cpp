@@ -17,6 +17,10 @@ constexpr int clustering_rounds = 3;
 constexpr std::size_t clustering_share = 4;
 /// Weight of a seen symbol against one that is only near: samples miss rare symbols.
 constexpr std::uint32_t seen_weight = 8;
+/// More extra bits decode faster: worth this part of the coded bits.
+constexpr std::uint64_t extra_bits_gain = 4096;
+/// A table fits its own sample better than the rest of the plane: by about a bit for each symbol.
+constexpr std::uint64_t overfit_cost = 3 * cost_of_bit / 2;
 /// A plane whose tables save less than 1/128 is stored: it decodes faster.
 constexpr std::uint64_t least_gain = 128;
 
@@ -113,20 +117,41 @@ Code code_for(const Histogram& counts, const Histogram& weights, Level level) {
 
 /// Groups of ranks: symbols that the sample missed are in the last ones, of which a few get codes.
 Histogram group_weights(const Histogram& groups, std::size_t count) {
-    constexpr std::size_t reach = 2;
+    constexpr std::size_t reach = 1;
     std::size_t last = 0;
     for (std::size_t group = 0; group < count; ++group)
         if (groups[group] != 0) last = group;
     Histogram weights{};
     for (std::size_t group = 0; group < std::min(count, last + 1 + reach); ++group)
-        weights[group] = std::max(1U, groups[group] * seen_weight);
+        weights[group] = groups[group] * seen_weight + (group > last ? 1 : 0);
     return weights;
+}
+
+/// Weights of pairs of groups, which are taken to be independent. Pairs that are rarer than what a longest
+/// code takes from the others are left out.
+Histogram pair_weights(const Histogram& groups) {
+    const std::uint64_t total = total_of(groups);
+    constexpr std::uint64_t rarest_pair = 150'000, unit = std::uint64_t{1} << 24;
+    Histogram pairs{};
+    for (std::size_t high = 0; high < 16; ++high) {
+        for (std::size_t low = 0; low < 16; ++low) {
+            const std::uint64_t weight = std::uint64_t{groups[high]} * groups[low] * unit / total / total;
+            if (weight * rarest_pair >= unit) pairs[high << 4 | low] = static_cast<std::uint32_t>(weight);
+        }
+    }
+    return pairs;
 }
 
 RankedTable ranked_table(const Histogram& counts, unsigned extra_bits, Level level) {
     const Ranking ranking = ranking_for(counts, extra_bits);
     const Histogram groups = group_counts(counts, ranking);
-    return {ranking, code_for(groups, group_weights(groups, ranking.groups()), level)};
+    const Code code = code_for(groups, group_weights(groups, ranking.groups()), level);
+    const RankedTable single{ranking, false, code};
+    if (std::holds_alternative<LayeredTable>(code)) return single;
+    const Histogram pairs = pair_weights(groups);
+    if (std::ranges::count(pairs, 0U) > std::ptrdiff_t{254}) return single;
+    const RankedTable paired{ranking, true, huffman_for(pairs)};
+    return cost_of(counts, paired) < cost_of(counts, single) ? paired : single;
 }
 
 /// How many bits of ranks are stored rather than coded, by the histogram of the whole sample; 0 for none.
@@ -157,7 +182,9 @@ unsigned choose_extra_bits(const Histogram& whole, Level level) {
     for (unsigned bits = max_extra_bits; bits > 0; --bits) {
         const Histogram counts = groups(bits);
         if (!has_two(counts)) continue;
-        if (cost_of(counts, huffman_for(counts)) + extra_cost(bits) <= plain + plain / 1024) return bits;
+        if (cost_of(whole, Table(ranked_table(whole, bits, Level::normal))) + extra_cost(bits) <=
+            plain + plain / extra_bits_gain)
+            return bits;
     }
     return 0;
 }
@@ -200,16 +227,17 @@ class Clustering {
         }
         PlaneTraining training{};
         ClassCosts costs = no_classes();
-        std::uint64_t overhead = 0;
+        std::uint64_t overhead = 0, overfit = 0;
         for (const Histogram& group : group_histograms(count, 1)) {
             if (total_of(group) == 0) continue;
             Table table = table_for(group);
             costs.set(training.tables.size(), table_costs(table));
             overhead += table_size_cost(table);
+            overfit += static_cast<std::uint64_t>(256 - std::ranges::count(group, 0U)) * overfit_cost;
             training.tables.push_back(std::move(table));
         }
         const std::uint64_t scale = std::max<std::uint64_t>(1, sample_.elements / sample_.symbols.size());
-        training.cost = assign(costs, share) * share + overhead / scale;
+        training.cost = assign(costs, share) * share + overhead / scale + (scale > 1 ? overfit : 0);
         drop_unused(training);
         return training;
     }
@@ -338,7 +366,7 @@ PlaneTraining train_plane(const PlaneSample& sample, Level level) {
         if (candidate.cost < best.cost) best = std::move(candidate);
     };
     consider(clustering.tables(1));
-    if (const std::size_t count = classes_for(sample.tiles.size()); count > 1)
+    for (std::size_t count = 2; count <= classes_for(sample.tiles.size()); count *= 2)
         consider(clustering.tables(count));
     if (best.tables.empty()) best.cost = stored;
     return best;

@@ -58,7 +58,6 @@ const Kernels avx512_kernels = {
     .rank = avx512::x86::rank<avx512::x86::Ranks512>,
     .unrank = avx512::x86::unrank<avx512::x86::Ranks512>,
     .merge_ranked = avx512::x86::Fields512::merge_ranked,
-    .copy_uncached = avx512::x86::Fields512::copy_uncached,
     .huffman_decode = avx512::huffman_decode,
     .huffman_encode = avx512::x86::huffman_encode,
     .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,

@@ -71,13 +71,10 @@ struct Kernels {
     void (*unrank)(const Ranking& ranking, unsigned shift, const std::uint8_t* groups,
                    const std::uint8_t* extra, std::size_t n, std::uint8_t* symbols);
 
-    /// `unrank` and `merge` of a tile of a windowed layout, whose plane 0 holds groups and whose plane 1 has
-    /// the extra bits on top. n <= tile_elements.
-    void (*merge_ranked)(LayoutId layout, std::uint16_t base, const Ranking& ranking,
+    /// `unrank` and `merge` of a tile of a windowed layout, whose plane 0 holds groups, or packed(4, n) of them
+    /// if they are `paired`, and whose plane 1 has the extra bits on top. n <= tile_elements.
+    void (*merge_ranked)(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
                          const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
-
-    /// Copies with stores that do not read the target into the caches.
-    void (*copy_uncached)(const std::uint8_t* source, std::size_t n, std::uint8_t* target);
 
     /// Decodes tiles that share a table. False if a payload is not exactly one tile's code.
     /// Safe on any payload: reads stay within the slack, writes within the targets.

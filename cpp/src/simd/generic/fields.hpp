@@ -31,6 +31,12 @@ struct Zigzag : NoWindow {
     }
 };
 
+struct Float8 : NoWindow {
+    using Element = std::uint8_t;
+    static Element forward(Element x, Element /*base*/) { return std::rotl(x, 1); }
+    static Element inverse(Element z, Element /*base*/) { return std::rotr(z, 1); }
+};
+
 struct Float16 : NoWindow {
     using Element = std::uint16_t;
     static Element forward(Element x, Element /*base*/) { return std::rotl(x, 1); }
@@ -145,6 +151,7 @@ void with_field(LayoutId id, Run run) {
         case LayoutId::split64: return run(Plain<std::uint64_t>{});
         case LayoutId::zigzag64: return run(Zigzag<std::uint64_t>{});
         case LayoutId::float64: return run(Float64{});
+        case LayoutId::float8: return run(Float8{});
         case LayoutId::stored:
         case LayoutId::zstd: return;
     }

@@ -42,7 +42,6 @@ class BitReader {
 constexpr std::size_t refilled_bits = 56;
 /// More strings than processors follow by themselves are read side by side.
 constexpr std::size_t prefetch_distance = 512;
-constexpr std::size_t symbols_per_lookup = 6;
 /// Lanes that are decoded side by side: as many as the registers of x86-64 hold without spilling.
 constexpr std::size_t decode_lanes = 6;
 
@@ -73,8 +72,8 @@ struct Lane {
 /// Rounds of `lookups_in_round` look-ups and a refill that surely stay inside of the tile and its payload
 /// (with the slack behind it). A round uses at most seven bytes.
 template <unsigned bits>
-std::ptrdiff_t rounds_left(const Lane& lane) {
-    constexpr std::ptrdiff_t symbols = refilled_bits / bits * symbols_per_lookup;
+std::ptrdiff_t rounds_left(const HuffmanDecodeTable& table, const Lane& lane) {
+    const std::ptrdiff_t symbols = refilled_bits / bits * std::ptrdiff_t{table.most};
     const std::ptrdiff_t room = lane.out - lane.tile->target - 8;
     const std::ptrdiff_t bytes = lane.tile->source + lane.tile->size - lane.reader.at();
     return std::min(room / symbols, bytes / 7);
@@ -87,8 +86,8 @@ void run_lanes(const HuffmanDecodeTable& table, Lane* lanes, Ahead& ahead) {
         return std::array<Lane, count>{lanes[i]...};
     };
     std::array<Lane, count> local = copy(std::make_index_sequence<count>{});
-    std::ptrdiff_t rounds = rounds_left<bits>(local[0]);
-    for (std::size_t i = 1; i < count; ++i) rounds = std::min(rounds, rounds_left<bits>(local[i]));
+    std::ptrdiff_t rounds = rounds_left<bits>(table, local[0]);
+    for (std::size_t i = 1; i < count; ++i) rounds = std::min(rounds, rounds_left<bits>(table, local[i]));
     for (; rounds > 0; --rounds) {
         for (std::size_t k = 0; k < refilled_bits / bits; ++k) {
             ZIPNN_UNROLL
@@ -155,7 +154,7 @@ bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::siz
         if (active == 0) return whole;
         run_some<bits>(table, lanes.data(), active, ahead);
         for (std::size_t i = 0; i < active;) {
-            if (rounds_left<bits>(lanes[i]) > 0) {
+            if (rounds_left<bits>(table, lanes[i]) > 0) {
                 ++i;
             } else {
                 whole &= finish_tile<bits>(table, lanes[i]);

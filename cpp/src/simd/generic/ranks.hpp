@@ -97,18 +97,16 @@ inline void unpack(unsigned bits, const std::uint8_t* packed, std::size_t n, std
 }
 
 /// A set's own unrank and merge, one after the other.
-template <auto unrank, auto merge>
-void merge_ranked_by(LayoutId layout, std::uint16_t base, const Ranking& ranking,
+template <auto unpack, auto unrank, auto merge>
+void merge_ranked_by(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
                      const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
     std::array<std::uint8_t, tile_elements> symbols;
-    unrank(ranking, 8 - ranking.extra_bits, planes[0], planes[1], n, symbols.data());
+    if (paired) unpack(4, planes[0], n, symbols.data());
+    const std::uint8_t* groups = paired ? symbols.data() : planes[0];
+    unrank(ranking, 8 - ranking.extra_bits, groups, planes[1], n, symbols.data());
     std::array<const std::uint8_t*, max_planes> merged{symbols.data()};
     for (std::size_t p = 1; p < layout_of(layout).planes; ++p) merged[p] = planes[p];
     merge(layout, base, merged.data(), n, elements);
-}
-
-inline void copy_uncached(const std::uint8_t* source, std::size_t n, std::uint8_t* target) {
-    std::copy_n(source, n, target);
 }
 
 }  // namespace zipnn::ZIPNN_TARGET

@@ -16,6 +16,9 @@ class ByteTable {
                                       _mm512_permutex2var_epi8(c_, index, d_));
     }
 
+    /// For bytes below 128.
+    __m512i look_up_low(__m512i index) const { return _mm512_permutex2var_epi8(a_, index, b_); }
+
   private:
     __m512i a_, b_, c_, d_;
 };

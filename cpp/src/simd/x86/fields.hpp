@@ -164,15 +164,4 @@ inline void merge(LayoutId id, std::uint16_t base, const std::uint8_t* const* pl
     ZIPNN_TARGET::merge(id, base, rest.data(), n - done, elements + done * layout.width);
 }
 
-inline void copy_uncached(const std::uint8_t* source, std::size_t n, std::uint8_t* target) {
-    const std::size_t to_line = -reinterpret_cast<std::uintptr_t>(target) % 64;
-    const std::size_t head = std::min(n, to_line);
-    std::copy_n(source, head, target);
-    std::size_t i = head;
-    for (; i + step <= n; i += step)
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(target + i), load(source + i));
-    std::copy_n(source + i, n - i, target + i);
-    _mm_sfence();
-}
-
 }  // namespace zipnn::ZIPNN_TARGET::x86

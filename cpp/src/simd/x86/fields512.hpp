@@ -81,50 +81,106 @@ struct Fields512 {
       public:
         Upper(const Ranking& ranking, unsigned base) : Upper(RankBytes(ranking, base)) {}
 
-        Words operator()(const std::uint8_t* groups, const std::uint8_t* raw) const {
-            const __m512i q = load(raw);
-            const __m512i rank = _mm512_ternarylogic_epi64(_mm512_set1_epi8(7), _mm512_srli_epi16(q, 5),
-                                                           _mm512_slli_epi16(load(groups), 3), 0xCA);
-            // Sign and lower mantissa bits: (constant & raw) | looked up.
-            const __m512i upper = _mm512_ternarylogic_epi64(_mm512_set1_epi8(-128), _mm512_slli_epi16(q, 7),
-                                                            upper_.look_up(rank), 0xEA);
-            const __m512i lower = _mm512_ternarylogic_epi64(_mm512_set1_epi8(15), _mm512_srli_epi16(q, 1),
-                                                            lower_.look_up(rank), 0xEA);
-            return interleave_(upper, lower);
+        /// `groups`: three bits up from where they belong.
+        Words operator()(__m512i groups, const std::uint8_t* raw) const {
+            const __m512i q = load(raw), rank = rank_of(groups, q);
+            return join(q, upper_.look_up(rank), lower_.look_up(rank));
+        }
+
+        /// The same for groups below 16.
+        Words low_groups(__m512i groups, const std::uint8_t* raw) const {
+            const __m512i q = load(raw), rank = rank_of(groups, q);
+            return join(q, upper_.look_up_low(rank), lower_.look_up_low(rank));
         }
 
       private:
+        static __m512i rank_of(__m512i groups, __m512i raw) {
+            return _mm512_ternarylogic_epi64(_mm512_set1_epi8(7), _mm512_srli_epi16(raw, 5), groups, 0xCA);
+        }
+        /// Adds sign and lower mantissa bits: (constant & raw) | looked up.
+        Words join(__m512i raw, __m512i upper, __m512i lower) const {
+            return interleave_(_mm512_ternarylogic_epi64(_mm512_set1_epi8(-128), _mm512_slli_epi16(raw, 7),
+                                                         upper, 0xEA),
+                               _mm512_ternarylogic_epi64(_mm512_set1_epi8(15), _mm512_srli_epi16(raw, 1),
+                                                         lower, 0xEA));
+        }
+
         explicit Upper(const RankBytes& bytes) : upper_(bytes.upper), lower_(bytes.lower) {}
 
         ByteTable upper_, lower_;
         Interleave interleave_;
     };
 
-    static void merge_ranked(LayoutId layout, std::uint16_t base, const Ranking& ranking,
-                             const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
-        const Upper upper(ranking, base);
+    // Each puts 64 elements of a layout together from their upper halves, and asks for the next tile's memory.
+    struct StoreBfloat16 {
+        static constexpr std::size_t stored_planes = 1;
+        const std::uint8_t* const* planes;
+        std::uint8_t* elements;
+        void operator()(std::size_t i, Words upper) const {
+            prefetch_for_write(elements + 2 * (i + tile_elements));
+            prefetch_for_write(elements + 2 * (i + tile_elements) + 64);
+            store(elements + 2 * i, upper.low);
+            store(elements + 2 * i + 64, upper.high);
+        }
+    };
+    struct StoreFloat32 {
+        static constexpr std::size_t stored_planes = 3;
+        const std::uint8_t* const* planes;
+        std::uint8_t* elements;
+        Interleave bytes{};
+        InterleaveWords words{};
+        void operator()(std::size_t i, Words upper) const {
+            const Words lower = bytes(load(planes[2] + i), load(planes[3] + i));
+            for (std::size_t at = 0; at < 256; at += 64)
+                prefetch_for_write(elements + 4 * (i + tile_elements) + at);
+            words.store(elements + 4 * i, upper.low, lower.low);
+            words.store(elements + 4 * i + 128, upper.high, lower.high);
+        }
+    };
+
+    /// Asks for the next tile of the planes behind plane 0, which are mostly stored: they lie one behind the other.
+    template <std::size_t count>
+    static void prefetch_planes(const std::uint8_t* const* planes, std::size_t i) {
+        for (std::size_t p = 1; p <= count; ++p) prefetch(planes[p] + i + tile_elements);
+    }
+
+    /// Returns how many elements were whole steps.
+    template <typename Store>
+    static std::size_t merge_upper(const Upper& upper, bool paired, const std::uint8_t* const* planes,
+                                   std::size_t n, const Store& store_elements) {
         std::size_t i = 0;
-        if (layout == LayoutId::bfloat16w) {
-            for (; i + step <= n; i += step) {
-                const Words words = upper(planes[0] + i, planes[1] + i);
-                store(elements + 2 * i, words.low);
-                store(elements + 2 * i + 64, words.high);
+        if (paired) {
+            const __m512i groups = _mm512_set1_epi8(0x78);
+            for (; i + packed_block <= n; i += packed_block) {
+                prefetch_planes<Store::stored_planes>(planes, i);
+                prefetch_planes<Store::stored_planes>(planes, i + 64);
+                const __m512i pairs = load(planes[0] + i / 2);
+                store_elements(i, upper.low_groups(_mm512_and_si512(_mm512_slli_epi16(pairs, 3), groups),
+                                                   planes[1] + i));
+                store_elements(i + 64, upper.low_groups(_mm512_and_si512(_mm512_srli_epi16(pairs, 1), groups),
+                                                        planes[1] + i + 64));
             }
         } else {
-            const Interleave bytes;
-            const InterleaveWords words;
             for (; i + step <= n; i += step) {
-                const Words high = upper(planes[0] + i, planes[1] + i);
-                const Words low = bytes(load(planes[2] + i), load(planes[3] + i));
-                words.store(elements + 4 * i, high.low, low.low);
-                words.store(elements + 4 * i + 128, high.high, low.high);
+                prefetch_planes<Store::stored_planes>(planes, i);
+                store_elements(i, upper(_mm512_slli_epi16(load(planes[0] + i), 3), planes[1] + i));
             }
         }
+        return i;
+    }
+
+    static void merge_ranked(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
+                             const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
+        const Upper upper(ranking, base);
+        const std::size_t i = layout == LayoutId::bfloat16w
+                                  ? merge_upper(upper, paired, planes, n, StoreBfloat16{planes, elements})
+                                  : merge_upper(upper, paired, planes, n, StoreFloat32{planes, elements});
         if (i == n) return;
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
-        ZIPNN_TARGET::merge_ranked_by<unrank<Ranks512>, x86::merge>(layout, base, ranking, rest.data(), n - i,
-                                                                    elements + i * layout_of(layout).width);
+        if (paired) rest[0] = planes[0] + i / 2;
+        ZIPNN_TARGET::merge_ranked_by<unpack<Ranks512>, unrank<Ranks512>, x86::merge>(
+            layout, base, ranking, paired, rest.data(), n - i, elements + i * layout_of(layout).width);
     }
 
     /// float16 and float32 layouts, whose upper half is rotated.
@@ -150,17 +206,6 @@ struct Fields512 {
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
         x86::merge(layout, base, rest.data(), n - i, elements + i * layout_of(layout).width);
-    }
-
-    static void copy_uncached(const std::uint8_t* source, std::size_t n, std::uint8_t* target) {
-        const std::size_t to_line = -reinterpret_cast<std::uintptr_t>(target) % 64;
-        const std::size_t head = std::min(n, to_line);
-        std::copy_n(source, head, target);
-        std::size_t i = head;
-        for (; i + 64 <= n; i += 64)
-            _mm512_stream_si512(reinterpret_cast<__m512i*>(target + i), load(source + i));
-        std::copy_n(source + i, n - i, target + i);
-        _mm_sfence();
     }
 };
 

@@ -15,13 +15,16 @@ namespace zipnn::ZIPNN_TARGET::x86 {
 /// A level's symbols with room for whole vectors behind them.
 using Level = std::array<std::uint8_t, tile_elements + 128>;
 
+/// `ahead`: what is read after this; null if nothing is known.
 template <typename Vector>
 void decode_level(const std::uint8_t* packed, std::size_t n, const std::uint8_t* symbols,
-                  const std::uint8_t* escaped, std::uint8_t* out) {
+                  const std::uint8_t* escaped, std::uint8_t* out, const std::uint8_t* ahead = nullptr) {
     const typename Vector::Symbols by_code = Vector::symbols(symbols);
     std::size_t first = 0;
-    for (; first + 128 <= n; first += 128)
+    for (; first + 128 <= n; first += 128) {
+        if (ahead != nullptr) prefetch(ahead + first / 2);
         escaped += Vector::decode_block(packed + first / 4, by_code, escaped, out + first);
+    }
     ZIPNN_TARGET::decode_level(packed + first / 4, n - first, symbols, escaped, out + first);
 }
 
@@ -35,7 +38,9 @@ bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     level_d[sections.n_d] = level_c[sections.n_c] = level_b[sections.n_b] = 0;
     decode_level<Vector>(sections.c, sections.n_c, symbols + 6, level_d.data(), level_c.data());
     decode_level<Vector>(sections.b, sections.n_b, symbols + 3, level_c.data(), level_b.data());
-    decode_level<Vector>(sections.a, tile.elements, symbols, level_b.data(), tile.target);
+    // The next tile's payload follows.
+    decode_level<Vector>(sections.a, tile.elements, symbols, level_b.data(), tile.target,
+                         tile.source + tile.size);
     return true;
 }
 
