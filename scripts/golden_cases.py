@@ -7,10 +7,14 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.reference.build import Plan, assemble, build_frame, seal, tables_of
-from tests.reference.layouts import LAYOUTS, split
+from tests.reference.build import Plan, assemble, build_frame, seal
+from tests.reference.layouts import LAYOUTS, join, split
+from tests.reference.tables import tables_of
+from tests.reference.wrong import right_frames, wrong_frames
 from zipnn import _core, dtypes, zstd
 from zipnn.frames import write_frame
+
+BASES = {5: 115, 9: 115, 12: 2047}
 
 
 class Numbers:
@@ -104,7 +108,7 @@ def _built() -> Iterator[Case]:
     for layout_id, layout in LAYOUTS.items():
         if layout_id in (0, 13):
             continue
-        base = {5: 220, 9: 220, 12: 2047}.get(layout_id, 0)
+        base = BASES.get(layout_id, 0)
         few, many = 3000 // layout.width, 8500
         data = _elements(layout_id, few) + b"\1\2\3\4\5\6\7"[: layout.width - 1]
         planes = split(layout_id, data[: few * layout.width], base)
@@ -113,21 +117,47 @@ def _built() -> Iterator[Case]:
         if layout.width > 2:
             continue
         data = _elements(layout_id, many)
-        kinds = "hfl" if layout_id == 5 else "chfl"
+        kinds = "hfl" if layout.windowed else "chfl"
         plans = [Plan("tiles", tables_of(plane, kinds)) for plane in split(layout_id, data, base)]
         frame = build_frame(data, layout_id, plans, base=base, chunk_log2=14)
         yield Case(f"layout-{layout_id}-classes", frame)
-    for layout_id in (5, 9):
-        data = Numbers(layout_id).bytes(400 * LAYOUTS[layout_id].width)
-        planes = split(layout_id, data, 100)
-        plans = [Plan("tiles", tables_of(planes[0], "l")), Plan("packed7"), Plan(), Plan()][: len(planes)]
-        yield Case(f"layout-{layout_id}-packed7", build_frame(data, layout_id, plans, base=100))
+    yield from _ranked()
     yield Case("layout-0-chunks", build_frame(Numbers(1).bytes(5000), 0))
     yield Case("layout-10-constant-planes", build_frame(bytes(range(8)) * 5000, 10, [Plan("constant")] * 8))
     halves = [bytes(4096), b"zipnn" * 100]
     yield Case("layout-13-chunks", assemble([(zstd.compress(half), half) for half in halves], 13))
     beyond = assemble([(b"\2\1\x14\0" + b"\xff" * 20, bytes(16))], 1, b"\1\3\2\t\b")
     yield Case("layered-rank-beyond-its-table", beyond)
+
+
+def _ranked() -> Iterator[Case]:
+    """Ranked tables with every number of extra bits in every layout, and elements outside of windows."""
+    for k in (1, 2, 3, 4):
+        numbers = Numbers(200 + k)
+        data = bytes(sum(numbers.below(9) for _ in range(4)) for _ in range(8500))
+        plan = Plan("tiles", tables_of(data, "rsc", k))
+        yield Case(f"ranked-{k}-classes", build_frame(data, 1, [plan], chunk_log2=14))
+    for layout_id, layout in LAYOUTS.items():
+        if layout.width == 1:
+            continue
+        base, numbers = BASES.get(layout_id, 0), Numbers(300 + layout_id)
+        planes = [bytes(500)] * layout.width
+        planes[0] = bytes(20 + numbers.below(8) + numbers.below(32) for _ in range(500))
+        planes[1] = bytes(min(numbers.below(32), numbers.below(32)) for _ in range(500))
+        plans = [Plan("constant")] * layout.width
+        plans[0] = Plan("tiles", tables_of(planes[0], "r", 3 if layout.windowed else 1 + layout_id % 4))
+        plans[1] = Plan("tiles", tables_of(planes[1], "f"))
+        frame = build_frame(join(layout, planes, base, {}), layout_id, plans, base=base)
+        yield Case(f"layout-{layout_id}-ranked", frame)
+    for layout_id in (5, 9):
+        data = Numbers(400 + layout_id).bytes(400 * LAYOUTS[layout_id].width)
+        for kinds, base in (("", 0), ("c", 224), ("s", 100)):
+            planes = split(layout_id, data, base)
+            plans = [Plan("tiles", tables_of(planes[0], kinds)), *([Plan()] * (len(planes) - 1))]
+            frame = build_frame(data, layout_id, plans, base=base)
+            yield Case(f"layout-{layout_id}-outside-{base}", frame)
+    for name, frame in right_frames().items():
+        yield Case(f"right-{name}", frame)
 
 
 def _elements(layout_id: int, count: int) -> bytes:
@@ -187,6 +217,8 @@ def _wrong() -> Iterator[Case]:
     }
     for name, make in corrupt.items():
         yield Case(f"error-{name}", make(), "CorruptError")
+    for name, frame in wrong_frames().items():
+        yield Case(f"error-{name}", frame, "CorruptError")
     newer = {
         "version": (4, b"\2"),
         "layout": (5, b"\x0e"),

@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.reference import BadFrameError, read_frame
-from tests.reference.build import Huffman, Layered, Plan, assemble, build_frame, seal, tables_of
-from tests.reference.layouts import LAYOUTS, split
+from tests.reference.build import Plan, assemble, build_frame, seal
+from tests.reference.layouts import LAYOUTS, join, outside, split
+from tests.reference.tables import Constant, Huffman, Layered, Ranked, tables_of
+from tests.reference.wrong import right_frames, wrong_frames
 from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError
 from zipnn.frames import FrameReader
 
@@ -42,6 +44,8 @@ def test_every_layout_mode_and_table_decodes(layout_id: int, kinds: str, element
         data = bytes(elements * layout.width)
         planes = [bytes(elements)] * len(planes)
         base = 0
+    elif kinds == "stored" and layout.windowed:
+        data = join(layout, planes, base, {})  # such planes have no escapes for elements outside
     plans = [
         Plan(kinds) if kinds in ("stored", "constant") else Plan("tiles", tables_of(plane, kinds))
         for plane in planes
@@ -52,15 +56,128 @@ def test_every_layout_mode_and_table_decodes(layout_id: int, kinds: str, element
 
 
 @pytest.mark.parametrize("layout_id", [5, 9])
-@pytest.mark.parametrize("base", [0, 200, 511])
+@pytest.mark.parametrize("base", [0, 1, 112, 224])
+@pytest.mark.parametrize("kinds", ["", "c", "h", "l", "r", "rs"])
 @pytest.mark.parametrize("elements", [1, 127, 128, 5000])
-def test_packed_planes_with_escaped_low_bits_decode(layout_id: int, base: int, elements: int) -> None:
+def test_elements_outside_a_window_decode(layout_id: int, base: int, kinds: str, elements: int) -> None:
     data = random.Random(base).randbytes(elements * LAYOUTS[layout_id].width)
     planes = split(layout_id, data, base)
-    plans = [Plan("tiles", tables_of(planes[0], "hl")), Plan("packed7"), *([Plan()] * (len(planes) - 2))]
-    frame = build_frame(data, layout_id, plans, base=base)
+    plans = [Plan("tiles", tables_of(planes[0], kinds)), *([Plan()] * (len(planes) - 1))]
+    frame = build_frame(data, layout_id, plans, base=base, chunk_log2=13)
     assert decode(frame) == data
     assert read_frame(frame).data == data
+
+
+def test_the_planes_of_a_windowed_element_are_what_the_page_says() -> None:
+    # 0xBF9A has sign 1, exponent 127, mantissa 001 1010; 0x0058 has sign 0, exponent 0, mantissa 101 1000.
+    data = b"\x9a\xbf" + b"\x58\x00" + b"\x9a\xbf"
+    first, second = (127 - 112) << 3 | 0b001, 0b101
+    payload = b"\3\0" + bytes((first, second, 0b001)) + b"\1\0\0\0" + b"\2\0\4\x7f"
+    payload += b"\0" + bytes((0b10101, 0b10000, 0b10101))
+    frame = assemble([(payload, data)], 5, b"\x70\0" + b"\0\0")
+    assert decode(frame) == read_frame(frame).data == data
+    wide = b"\1\2\x9a\xbf" + b"\3\4\x58\x00" + b"\5\6\x9a\xbf"
+    frame = assemble([(payload + b"\0\2\4\6" + b"\0\1\3\5", wide)], 9, b"\x70\0" + bytes(4))
+    assert decode(frame) == read_frame(frame).data == wide
+
+
+@pytest.mark.parametrize("base", [0, 1, 112, 223, 224])
+def test_every_bfloat16_has_one_place_in_every_window(base: int) -> None:
+    data = b"".join(x.to_bytes(2, "little") for x in range(1 << 16))
+    exponents = outside(5, data, base)
+    within = {e for e in range(256) if e == 0 or base < e <= base + 31}
+    assert set(exponents.values()) == set(range(256)) - within
+    assert {at for at in range(1 << 16) if at >> 7 & 0xFF not in within} == set(exponents)
+    frame = build_frame(data, 5, [Plan("tiles"), Plan()], base=base, chunk_log2=16)
+    assert decode(frame) == data
+
+
+@pytest.mark.parametrize("layout_id", sorted(set(LAYOUTS) - {0, 13}))
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+@pytest.mark.parametrize("kinds", ["r", "s", "cshr"])
+@pytest.mark.parametrize("elements", [0, 1, 128, 300, 4225, 17000])
+def test_ranked_tables_of_every_size_decode(layout_id: int, k: int, kinds: str, elements: int) -> None:
+    layout = LAYOUTS[layout_id]
+    if (layout.windowed and k != 3) or (elements == 17000 and (kinds != "cshr" or layout.width > 2)):
+        return
+    base = 3 if layout.largest_base else 0
+    data = skewed(elements * layout.width + layout.width - 1, seed=k)
+    planes = split(layout_id, data[: elements * layout.width], base)
+    plans = [Plan("tiles", tables_of(planes[0], kinds, k)), *([Plan()] * (len(planes) - 1))]
+    if layout.windowed:
+        plans[1] = Plan("tiles", tables_of(planes[1], "hf"))  # extra bits may be coded too
+    frame = build_frame(data, layout_id, plans, base=base, chunk_log2=14)
+    assert decode(frame) == data
+    independent = read_frame(frame)
+    assert (independent.data, independent.extra_bits) == (data, k)
+
+
+def test_levels_give_the_order_that_the_page_says() -> None:
+    # The levels 8, 10, 7, 7 of the symbols 5 to 8; differences 0, +2, -3, 0: the bits 0, 1010, 11110, 0.
+    order = bytes((5, 8, 0b11101010, 0b00000001))
+    assert Ranked(4, 5, (8, 10, 7, 7), Layered((0,))).section() == b"\4\4" + order + b"\3\1\0"
+    data = bytes((7, 8, 5, 6, 0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15))
+    # All are of group 0, so that the extra bits are the ranks 0 to 15.
+    payload = b"\2\1" + b"\4\0" + bytes(4) + bytes(range(16))
+    frame = coded(payload, b"\4\4" + order + b"\3\1\0", 1, data)
+    assert decode(frame) == read_frame(frame).data == data
+
+
+@pytest.mark.parametrize(
+    ("k", "value", "places"),
+    [
+        (1, 1, {9: 0x20}),
+        (2, 2, {13: 0x20}),
+        (3, 6, {13: 0x20, 32 + 9: 0x20}),
+        (4, 10, {13: 0xA0}),
+    ],
+)
+def test_the_extra_bits_of_element_77_are_where_the_page_says(
+    k: int, value: int, places: dict[int, int]
+) -> None:
+    packed = bytearray(16 * k)
+    for place, byte in places.items():
+        packed[place] = byte
+    data = bytes(value if i == 77 else 0 for i in range(128)) + bytes((0, value))
+    payload = b"\2\1" + (33).to_bytes(2, "little") + bytes(33) + packed + bytes((0, value))
+    # The order is that of the values, and all are of group 0.
+    frame = coded(payload, bytes((4, k, 0, 0, 0, 3, 1, 0)), 1, data)
+    assert decode(frame) == read_frame(frame).data == data
+
+
+def test_extra_bits_are_there_even_if_no_tile_has_a_ranked_table_and_are_not_looked_at() -> None:
+    tables = Constant(9).section() + Ranked(2, 0, (8,), Layered((0,))).section()
+    frame = coded(b"\2\1" + b"\3" * 16, tables, 2, b"\x09" * 16)
+    assert decode(frame) == read_frame(frame).data == b"\x09" * 16
+    stored = b"\2\0" + bytes(range(16)) + b"\3" * 16
+    assert decode(coded(stored, tables, 2, bytes(range(16)))) == bytes(range(16))
+    # A plane that has no tiles has no extra bits either.
+    assert decode(coded(b"\0" + bytes(range(16)), tables, 2, bytes(range(16)))) == bytes(range(16))
+    assert decode(coded(b"\1\4", tables, 2, b"\4" * 16)) == b"\4" * 16
+
+
+def test_an_escape_replaces_a_ranked_symbol_after_its_extra_bits() -> None:
+    # Element 5 has rank 3, but is escaped to be 100.
+    payload = b"\3\1" + b"\4\0" + bytes(4) + b"\1\0\0\0" + b"\5\0\0\x64" + b"\3" * 16
+    data = bytes(100 if i == 5 else 3 for i in range(16))
+    frame = coded(payload, Ranked(2, 0, (8,), Layered((0,))).section(), 1, data)
+    assert decode(frame) == read_frame(frame).data == data
+
+
+@pytest.mark.parametrize("name", right_frames())
+def test_what_the_wrong_frames_are_made_of_decodes(name: str) -> None:
+    frame = right_frames()[name]
+    assert decode(frame) == read_frame(frame).data
+
+
+@pytest.mark.parametrize("name", wrong_frames())
+def test_a_wrong_ranked_table_window_or_escape_is_refused(name: str) -> None:
+    frame = wrong_frames()[name]
+    with pytest.raises(BadFrameError):
+        read_frame(frame)
+    with pytest.raises(CorruptError) as caught:
+        decode(frame)
+    assert type(caught.value) is CorruptError
 
 
 def test_the_largest_layered_table_and_the_longest_codes_decode() -> None:
@@ -96,6 +213,7 @@ def head_with(offset: int, value: int, size: int = 1) -> Callable[[bytes], bytes
         (head_with(37, 65), CorruptError),
         (head_with(37, 0), CorruptError),
         (head_with(38, 11), CorruptError),
+        (head_with(38, 19), CorruptError),
         (head_with(38, 25), CorruptError),
         (head_with(39, 0, 4), CorruptError),
         (head_with(39, 10**6, 4), CorruptError),
@@ -134,9 +252,8 @@ def test_the_tables_of_the_wrong_payloads_are_right_themselves() -> None:
     [
         pytest.param(coded(b"\x00" + bytes(15)), id="stored plane too short"),
         pytest.param(coded(b"\x00" + bytes(17)), id="stray byte after a plane"),
-        pytest.param(coded(b"\x04" + bytes(16)), id="packed plane where none can be"),
         pytest.param(coded(b""), id="empty payload"),
-        pytest.param(coded(b"\x05" + bytes(16)), id="unknown plane mode"),
+        pytest.param(coded(b"\x04" + bytes(16)), id="unknown plane mode"),
         pytest.param(coded(b"\x01"), id="constant plane without value"),
         pytest.param(coded(b"\x02\x01"), id="class without table"),
         pytest.param(coded(b"\x02\x10" + bytes(16)), id="unused nibble of the directory"),
@@ -149,7 +266,7 @@ def test_the_tables_of_the_wrong_payloads_are_right_themselves() -> None:
             coded(b"\x03\x00" + bytes(16) + b"\x01\0\0\0" + b"\0\0\x08\0"), id="reserved bit of an escape"
         ),
         pytest.param(
-            coded(b"\x03\x00" + bytes(16) + b"\x01\0\0\0" + b"\0\0\x04\0"), id="low bit of a plane without"
+            coded(b"\x03\x00" + bytes(16) + b"\x01\0\0\0" + b"\0\0\x04\0"), id="exponent of a plane without"
         ),
         pytest.param(coded(b"\x03\x00" + bytes(16) + b"\x02\0\0\0" + bytes(8)), id="escape twice"),
         pytest.param(
@@ -190,9 +307,9 @@ def test_a_wrong_payload_or_table_is_refused(frame: bytes) -> None:
     "frame",
     [
         coded(b"\x00" + bytes(16), b"\x00\x00", 1),
-        coded(b"\x00" + bytes(16), b"\x04\x00", 1),
+        coded(b"\x00" + bytes(16), b"\x05\x00", 1),
     ],
-    ids=["table kind 0", "table kind 4"],
+    ids=["table kind 0", "table kind 5"],
 )
 def test_an_unknown_table_needs_a_newer_reader(frame: bytes) -> None:
     with pytest.raises(BadFrameError):

@@ -29,13 +29,17 @@ counts = st.one_of(
 def contents(draw: st.DrawFn, dtype: np.dtype[Any], count: int) -> Array:
     """`count` elements of a kind that some codec has to look out for."""
     kind = draw(
-        st.sampled_from(["weights", "bits", "constant", "few", "sparse", "special", "widened", "runs"])
+        st.sampled_from(
+            ["weights", "bits", "smooth", "constant", "few", "sparse", "special", "widened", "runs"]
+        )
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind == "weights":
         return _rounded(rng.standard_normal(count) * 10.0 ** draw(st.integers(-6, 4)), dtype)
     if kind == "bits":
         return _bits(rng, count, dtype)
+    if kind == "smooth":
+        return _smooth(rng, count, dtype, draw(st.sampled_from([2, 6, 20, 50])))
     if kind == "constant":
         return np.repeat(_bits(rng, 1, dtype), count)
     if kind == "few":
@@ -84,6 +88,15 @@ def _bits(rng: np.random.Generator, count: int, dtype: np.dtype[Any]) -> Array:
     if dtype == np.bool_:
         return rng.integers(0, 2, count).astype(np.bool_)
     return np.frombuffer(rng.bytes(count * dtype.itemsize), np.uint8).view(dtype)
+
+
+def _smooth(rng: np.random.Generator, count: int, dtype: np.dtype[Any], spread: int) -> Array:
+    """Noise whose most significant byte has one wide bump, as suits codes of groups of symbols."""
+    if dtype == np.bool_:
+        return _bits(rng, count, dtype)
+    raw = _bits(rng, count, dtype).view(np.uint8).reshape(count, dtype.itemsize).copy()
+    raw[:, -1] = rng.normal(128, spread, count).astype(np.int64) & 255
+    return raw.reshape(-1).view(dtype)
 
 
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:

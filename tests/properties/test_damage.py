@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import zipnn
 from tests.properties.contents import Array
-from tests.reference.build import Plan, build_frame, seal, tables_of
+from tests.reference.build import Plan, build_frame, seal
 from tests.reference.layouts import split
+from tests.reference.tables import tables_of
 from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError, ZipnnError
 from zipnn.frames import FrameReader
 
@@ -26,13 +27,24 @@ def _text() -> tuple[bytes, bytes]:
     return zipnn.compress(data), data
 
 
-def _built() -> tuple[bytes, bytes]:
-    # Packed plane, escapes, every kind of table, a tail and padding in one frame.
-    data = np.random.default_rng(2).standard_normal(300).astype("<f4").tobytes() + b"end"
-    planes = split(9, data[:1200], 3)
-    plans = [Plan("tiles", tables_of(planes[0], "hclf")), Plan("packed7"), Plan("constant"), Plan()]
+def _windowed() -> tuple[bytes, bytes]:
+    # Ranked tables, escapes of both kinds, a coded plane with extra bits, a tail and padding in one frame.
+    values: Array = np.random.default_rng(2).standard_normal(300)
+    data = (values * (np.arange(300) % 9 > 0)).astype("<f4").tobytes() + b"end"
+    planes = split(9, data[:1200], 120)
+    plans = [
+        Plan("tiles", tables_of(planes[0], "rhs")),
+        Plan("tiles", tables_of(planes[1], "hl")),
+        Plan(),
+        Plan(),
+    ]
     plans[2] = Plan("tiles", tables_of(planes[2], "l"))
-    return build_frame(data, 9, plans, base=3, align=8, attachment=b"attached"), data
+    return build_frame(data, 9, plans, base=120, align=8, attachment=b"attached"), data
+
+
+def _ranked() -> tuple[bytes, bytes]:
+    data = bytes(min(255, int(abs(x) * 20)) for x in np.random.default_rng(3).standard_normal(500))
+    return build_frame(data, 1, [Plan("tiles", tables_of(data, "rhcsfl", 3))]), data
 
 
 FRAMES = {
@@ -42,7 +54,8 @@ FRAMES = {
     "stored": (zipnn.compress(b"short"), b"short"),
     "constant": (zipnn.compress(bytes(3000)), bytes(3000)),
     "zstd": _text(),
-    "built": _built(),
+    "windowed": _windowed(),
+    "ranked": _ranked(),
 }
 
 

@@ -6,204 +6,99 @@ It codes badly and on purpose: tables hold only some symbols, so that the others
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import xxhash
 
-from .layouts import LAYOUTS, STORED, ZSTD, split
-from .planes import TILE
+from .layouts import LAYOUTS, STORED, ZSTD, outside, split
+from .planes import OWN_BITS, TILE
+from .tables import Constant, Ranked, Table
 
 MAGIC = bytes.fromhex("9A5A4E46")
-
-
-class Bits:
-    """Bits that fill bytes from bit 0 upwards."""
-
-    def __init__(self) -> None:
-        self.values: list[int] = []
-
-    def number(self, value: int, size: int) -> None:
-        """Append `size` bits, the lowest first."""
-        self.values += [value >> i & 1 for i in range(size)]
-
-    def code(self, value: int, size: int) -> None:
-        """Append `size` bits, the highest first."""
-        self.values += [value >> i & 1 for i in reversed(range(size))]
-
-    def to_bytes(self) -> bytes:
-        padded = self.values + [0] * (-len(self.values) % 8)
-        return bytes(sum(padded[i + j] << j for j in range(8)) for i in range(0, len(padded), 8))
-
-
-@dataclass(frozen=True)
-class Constant:
-    value: int
-
-    @property
-    def symbols(self) -> tuple[int, ...]:
-        return (self.value,)
-
-    def section(self) -> bytes:
-        return bytes((1, self.value))
-
-
-@dataclass(frozen=True)
-class Huffman:
-    """`lengths` by symbol; must be a complete code."""
-
-    lengths: dict[int, int]
-
-    @property
-    def symbols(self) -> tuple[int, ...]:
-        return tuple(self.lengths)
-
-    def section(self) -> bytes:
-        first, last = min(self.lengths), max(self.lengths)
-        bits, previous, symbol = Bits(), 8, first
-        while symbol <= last:
-            length = self.lengths.get(symbol)
-            if length is None:
-                run = next(i for i in range(256) if symbol + i in self.lengths)
-                bits.number(0b1111, 4)
-                bits.number(run - 1, 8)
-                symbol += run
-                continue
-            steps = {0: (0b0, 1), 1: (0b01, 2), -1: (0b011, 3)}
-            if length - previous in steps:
-                bits.number(*steps[length - previous])
-            else:
-                bits.number(0b0111, 4)
-                bits.number(length, 4)
-            previous = length
-            symbol += 1
-        return bytes((2, first, last)) + bits.to_bytes()
-
-    def encode(self, tile: Sequence[int]) -> bytes:
-        codes: dict[int, tuple[int, int]] = {}
-        code = previous = 0
-        for length, symbol in sorted((length, symbol) for symbol, length in self.lengths.items()):
-            code <<= length - previous
-            codes[symbol] = (code, length)
-            code, previous = code + 1, length
-        bits = Bits()
-        for symbol in reversed(tile):
-            bits.code(*codes[symbol])
-        return bits.to_bytes()
-
-
-@dataclass(frozen=True)
-class Layered:
-    """`ranks`: the symbols by rank, at most 24."""
-
-    ranks: tuple[int, ...]
-
-    @property
-    def symbols(self) -> tuple[int, ...]:
-        return self.ranks
-
-    def section(self) -> bytes:
-        return bytes((3, len(self.ranks), *self.ranks))
-
-    def encode(self, tile: Sequence[int]) -> bytes:
-        ranks = [self.ranks.index(symbol) for symbol in tile]
-        levels = []
-        for _ in range(3):
-            levels.append(_two_bit([min(rank, 3) for rank in ranks]))
-            ranks = [rank - 3 for rank in ranks if rank >= 3]
-        deepest = ranks + [0] * (len(ranks) % 2)
-        levels.append(bytes(low | high << 4 for low, high in zip(deepest[::2], deepest[1::2], strict=True)))
-        return b"".join(reversed(levels))
-
-
-Table = Constant | Huffman | Layered
-
-
-def _two_bit(codes: list[int]) -> bytes:
-    whole = len(codes) // 128 * 128
-    out = bytearray()
-    for start in range(0, whole, 128):
-        block = codes[start : start + 128]
-        out += bytes(sum(block[32 * i + j] << 2 * i for i in range(4)) for j in range(32))
-    rest = codes[whole:] + [0] * (-(len(codes) - whole) % 4)
-    return bytes(out) + bytes(sum(rest[i + j] << 2 * j for j in range(4)) for i in range(0, len(rest), 4))
-
-
-def tables_of(plane: bytes, kinds: str) -> list[Table]:
-    """Tables for a plane: c constant, h Huffman of unequal lengths, f Huffman of equal ones, l layered."""
-    common = [symbol for symbol, _ in Counter(plane).most_common()]
-    others = [symbol for symbol in range(256) if symbol not in common]
-    symbols = common + others
-    made: list[Table] = []
-    for kind in kinds:
-        if kind == "c":
-            made.append(Constant(symbols[0]))
-        elif kind == "h":
-            made.append(Huffman({symbol: min(i + 1, 12) for i, symbol in enumerate(symbols[:13])}))
-        elif kind == "f":
-            made.append(Huffman(dict.fromkeys(symbols[:16], 4)))
-        else:
-            made.append(Layered(tuple(symbols[:24])))
-    return made
+NONE: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a plane is coded: mode "stored", "constant", "tiles" or "packed7"; tables for "tiles"."""
+    """How a plane is coded: mode "stored", "constant" or "tiles"; tables for "tiles"."""
 
     mode: str = "stored"
     tables: Sequence[Table] = field(default_factory=tuple)
 
+    @property
+    def extra_bits(self) -> int:
+        """`k` of the ranked tables if elements have extra bits, else 0."""
+        widths = [table.k for table in self.tables if isinstance(table, Ranked)]
+        return max(widths, default=0) if self.mode == "tiles" else 0
 
-def encode_plane(plane: bytes, plan: Plan, low_bits: Sequence[int] | None = None) -> bytes:
-    """A plane's mode and data. `low_bits` (plane 0 of layouts 5, 9): bit 0 of z, escaped where it is 1."""
-    if plan.mode == "stored":
-        return b"\0" + plane
-    if plan.mode == "constant":
-        return bytes((1, plane[0] if plane else 0))
-    if plan.mode == "packed7":
-        return b"\4" + _packed7(plane)
-    classes, sizes, payloads = [], b"", b""
-    escapes: dict[int, int] = {}
-    for number, start in enumerate(range(0, len(plane), TILE)):
+    def tiles(self, plane: bytes) -> list[tuple[int, int, Table | None]]:
+        """Start and class of each tile, and the table that it is coded with."""
+        choices = (None, *self.tables)
+        classes = [(number + 1) % len(choices) for number in range((len(plane) + TILE - 1) // TILE)]
+        return [(number * TILE, k, choices[k]) for number, k in enumerate(classes)]
+
+
+def encode_plane(plane: bytes, plan: Plan, exponents: Mapping[int, int] = NONE) -> bytes:
+    """A plane's mode and data, but for extra bits. `exponents`: of the elements outside, by position."""
+    if plan.mode != "tiles":
+        assert not exponents, "there are no escapes for the elements outside"
+        return b"\0" + plane if plan.mode == "stored" else bytes((1, plane[0] if plane else 0))
+    sizes, payloads = b"", b""
+    escapes = {position | 1 << 18: exponent for position, exponent in exponents.items()}
+    for start, _, table in plan.tiles(plane):
         tile = plane[start : start + TILE]
-        table_class = (number + 1) % (len(plan.tables) + 1)
-        classes.append(table_class)
-        if table_class == 0:
+        if table is None:
             payloads += tile
             continue
-        table = plan.tables[table_class - 1]
-        escapes |= {start + i: byte for i, byte in enumerate(tile) if byte not in table.symbols}
+        known = set(table.symbols)
+        escapes |= {start + i: byte for i, byte in enumerate(tile) if byte not in known}
         if not isinstance(table, Constant):
-            coded = table.encode([byte if byte in table.symbols else table.symbols[0] for byte in tile])
+            coded = table.encode([byte if byte in known else table.symbols[0] for byte in tile])
             sizes += len(coded).to_bytes(2, "little")
             payloads += coded
-    if low_bits is not None:
-        escapes |= {i: plane[i] for i, bit in enumerate(low_bits) if bit}
-    data = _nibbles(classes) + sizes + payloads
-    if not escapes:
-        return b"\2" + data
-    words = [
-        position | (low_bits[position] if low_bits is not None else 0) << 18 | escapes[position] << 24
-        for position in sorted(escapes)
-    ]
-    return b"\3" + data + len(words).to_bytes(4, "little") + b"".join(w.to_bytes(4, "little") for w in words)
+    data = _nibbles([k for _, k, _ in plan.tiles(plane)]) + sizes + payloads
+    return b"\3" + data + _escapes(escapes) if escapes else b"\2" + data
+
+
+def _escapes(escapes: Mapping[int, int]) -> bytes:
+    """Escapes given as bytes by bits 0..18."""
+    ordered = sorted(escapes, key=lambda low: (low & 0x3FFFF, low >> 18))
+    words = b"".join((low | escapes[low] << 24).to_bytes(4, "little") for low in ordered)
+    return len(ordered).to_bytes(4, "little") + words
+
+
+def extra_bits(plane: bytes, plan: Plan) -> list[int]:
+    """The extra bits of each of a plane's elements."""
+    values: list[int] = []
+    for start, _, table in plan.tiles(plane):
+        tile = plane[start : start + TILE]
+        values += table.extra(tile) if isinstance(table, Ranked) else [0] * len(tile)
+    return values
+
+
+def pack(k: int, values: Sequence[int]) -> bytes:
+    """`packed(k, n)` of n values."""
+    whole = len(values) // 128 * 128
+    blocks = (values[start : start + 128] for start in range(0, whole, 128))
+    return b"".join(_pack_block(k, block) for block in blocks) + bytes(values[whole:])
+
+
+def _pack_block(k: int, v: Sequence[int]) -> bytes:
+    if k == 1:
+        return bytes(sum(v[8 * byte + bit] << bit for bit in range(8)) for byte in range(16))
+    if k == 2:
+        return bytes(sum(v[32 * i + j] << 2 * i for i in range(4)) for j in range(32))
+    if k == 3:
+        return _pack_block(2, [value & 3 for value in v]) + _pack_block(1, [value >> 2 for value in v])
+    return bytes(v[j] | v[64 + j] << 4 for j in range(64))
 
 
 def _nibbles(values: list[int]) -> bytes:
     even = values + [0] * (len(values) % 2)
     return bytes(low | high << 4 for low, high in zip(even[::2], even[1::2], strict=True))
-
-
-def _packed7(plane: bytes) -> bytes:
-    out = bytearray()
-    whole = len(plane) // 128 * 128
-    for start in range(0, whole, 128):
-        v = [byte & 0xFE for byte in plane[start : start + 128]]
-        out += bytes(v[16 * g + j] | (v[112 + j] >> (g + 1) & 1) for g in range(7) for j in range(16))
-    return bytes(out) + bytes(byte & 0xFE for byte in plane[whole:])
 
 
 def build_frame(
@@ -280,11 +175,14 @@ def _encode_chunk(chunk: bytes, layout_id: int, plans: Sequence[Plan], base: int
     assert layout_id != ZSTD, "Zstandard frames are made elsewhere"
     layout = LAYOUTS[layout_id]
     count = len(chunk) // layout.width
-    planes = split(layout_id, chunk[: count * layout.width], base)
-    # An escape of plane 0 also sets bit 0 of plane 1, so it has to say what that is.
-    low_bits = [byte & 1 for byte in planes[1]] if layout.relative16 else None
-    coded = [
-        encode_plane(plane, plan, low_bits if number == 0 else None)
-        for number, (plane, plan) in enumerate(zip(planes, plans, strict=True))
-    ]
-    return b"".join(coded) + chunk[count * layout.width :]
+    elements, tail = chunk[: count * layout.width], chunk[count * layout.width :]
+    planes = split(layout_id, elements, base)
+    coded = [encode_plane(planes[0], plans[0], outside(layout_id, elements, base))]
+    if plans[0].extra_bits:
+        extra = extra_bits(planes[0], plans[0])
+        if layout.windowed:
+            planes[1] = bytes(e << OWN_BITS | own for e, own in zip(extra, planes[1], strict=True))
+        else:
+            coded.append(pack(plans[0].extra_bits, extra))
+    coded += [encode_plane(plane, plan) for plane, plan in zip(planes[1:], plans[1:], strict=True)]
+    return b"".join(coded) + tail

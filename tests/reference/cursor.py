@@ -52,3 +52,32 @@ class Cursor:
     def end(self, what: str) -> None:
         """Require that everything has been taken."""
         need(self.at == len(self.data), f"{what} is not used up")
+
+
+class BitCursor:
+    """Bits that fill the next bytes of a cursor from bit 0 upwards; a byte is taken when it is needed."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.left: list[int] = []
+
+    def number(self, size: int) -> int:
+        """The next `size` bits, the lowest first."""
+        value = 0
+        for bit in range(size):
+            if not self.left:
+                byte = self.cursor.uint(1)
+                self.left = [byte >> i & 1 for i in range(8)]
+            value |= self.left.pop(0) << bit
+        return value
+
+    def ones(self, most: int) -> int:
+        """The number of bits 1 up to the next bit 0, which is taken too; no more than `most` are read."""
+        count = 0
+        while count < most and self.number(1):
+            count += 1
+        return count
+
+    def end(self) -> None:
+        """Require that the unused bits of the last byte are 0."""
+        need(not any(self.left), "unused bits are set")

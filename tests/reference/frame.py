@@ -15,9 +15,9 @@ else:
     from backports import zstd
 
 from .cursor import BadFrameError, Cursor, need
-from .layouts import LAYOUTS, STORED, ZSTD
+from .layouts import LAYOUTS, SPARE_BITS, STORED, ZSTD
 from .planes import Coder, decode_elements
-from .tiles import read_table
+from .tiles import Ranked, read_table
 
 __all__ = ["BadFrameError", "Frame", "decode_frame", "read_frame"]
 
@@ -37,7 +37,10 @@ BITS = {
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it was read; `reference` is the name that a reference frame stands for."""
+    """A frame as it was read.
+
+    `reference` is the name that a reference frame stands for, `extra_bits` is k of its ranked tables or 0.
+    """
 
     layout: int
     kind: int
@@ -47,6 +50,7 @@ class Frame:
     attachment: bytes
     data: bytes
     reference: str | None = None
+    extra_bits: int = 0
 
 
 def decode_frame(frame: bytes) -> bytes:
@@ -68,7 +72,7 @@ def read_frame(frame: bytes) -> Frame:
 
     name_size, dimensions, chunk_log2 = (fixed.uint(1) for _ in range(3))
     need(1 <= name_size <= 32 and dimensions <= 64, "wrong dtype or shape")
-    need(12 <= chunk_log2 <= 24, "wrong chunk size")
+    need(12 <= chunk_log2 <= (24 if layout_id in (STORED, ZSTD) else 18), "wrong chunk size")
     attachment_size = fixed.uint(4) if flags & ATTACHMENT else 0
     need(bool(flags & ATTACHMENT) == bool(attachment_size), "empty attachment")
     need(fixed.at + attachment_size <= head_size, "wrong attachment size")
@@ -78,7 +82,7 @@ def read_frame(frame: bytes) -> Frame:
     shape = tuple(head.varint() for _ in range(dimensions))
     _check_data_size(dtype, shape, data_size)
 
-    data, reference = b"", None
+    data, reference, extra_bits = b"", None, 0
     if flags & REFERENCE:
         need(layout_id == STORED, "wrong layout of a reference")
         reference = _text(head.take(head.uint(2)))
@@ -86,6 +90,7 @@ def read_frame(frame: bytes) -> Frame:
         _check_padding(frame[head_size:])
     else:
         coder = _read_coder(head, layout_id)
+        extra_bits = coder.extra_bits
         chunk_bytes = coder.layout.width << chunk_log2
         table = [(head.uint(4), head.uint(8)) for _ in range(math.ceil(data_size / chunk_bytes))]
         head.end("head")
@@ -97,7 +102,7 @@ def read_frame(frame: bytes) -> Frame:
             data += chunk
         _check_padding(frame[head_size + payload.at :])
     attachment = frame[head_size - attachment_size : head_size]
-    return Frame(layout_id, kind, flags, dtype, shape, attachment, data, reference)
+    return Frame(layout_id, kind, flags, dtype, shape, attachment, data, reference, extra_bits)
 
 
 def _text(raw: bytes) -> str:
@@ -124,12 +129,17 @@ def _read_coder(head: Cursor, layout_id: int) -> Coder:
     if layout.largest_base is not None:
         base = head.uint(2)
         need(base <= layout.largest_base, "base too large")
-    tables = []
-    for _ in range(layout.width):
+    coder = Coder(layout, base, [])
+    for number in range(layout.width):
         count = head.uint(1)
         need(count <= 15, "too many tables")
-        tables.append([read_table(head) for _ in range(count)])
-    return Coder(layout, base, tables)
+        tables = [read_table(head) for _ in range(count)]
+        widths = {table.k for table in tables if isinstance(table, Ranked)}
+        need(not widths or number == 0, "ranked table of another plane than 0")
+        need(len(widths) <= 1, "different numbers of extra bits in a plane")
+        need(not layout.windowed or widths <= {SPARE_BITS}, "extra bits do not fit the spare ones")
+        coder.tables.append(tables)
+    return coder
 
 
 def _decode_chunk(payload: bytes, layout_id: int, coder: Coder, expected: int) -> bytes:

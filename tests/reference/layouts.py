@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""docs/format.md, 2.3: from the planes of a chunk back to the bytes of its elements."""
+"""docs/format.md, 2.3: from the planes of a chunk back to the bytes of its elements, and the way there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+SPARE_BITS = 3
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,14 @@ class Layout:
     inverse: Callable[[int, int], int] = lambda z, base: z
 
     @property
-    def relative16(self) -> bool:
-        """True for layouts 5 and 9, where bit 0 of plane 1 belongs to plane 0."""
-        return self.largest_base == 511
+    def windowed(self) -> bool:
+        """True for layouts 5 and 9: exponents may be outside, and plane 1 has spare bits."""
+        return self.largest_base == 224
+
+    @property
+    def exponent_at(self) -> int:
+        """The lowest bit of a windowed element's exponent field."""
+        return 8 * self.width - 9
 
 
 def _rotr(value: int, count: int, bits: int) -> int:
@@ -33,8 +40,10 @@ def _float16(z: int, base: int) -> int:
     return _rotr(z, 1, 16)
 
 
-def _bfloat16x(z: int, base: int) -> int:
-    return _rotr((_rotr(z, 1, 16) + (base << 7)) % 2**16, 1, 16)
+def _bfloat16w(z: int, base: int) -> int:
+    c, m3, m4, sign = z >> 11, z >> 8 & 7, z >> 1 & 15, z & 1
+    exponent = c + base if c else 0
+    return sign << 15 | exponent << 7 | m3 << 4 | m4
 
 
 def _upper(inverse: Callable[[int, int], int]) -> Callable[[int, int], int]:
@@ -51,11 +60,11 @@ LAYOUTS = {
     2: Layout(2),
     3: Layout(2, inverse=_unzigzag(16)),
     4: Layout(2, inverse=_float16),
-    5: Layout(2, 511, _bfloat16x),
+    5: Layout(2, 224, _bfloat16w),
     6: Layout(4),
     7: Layout(4, inverse=_unzigzag(32)),
     8: Layout(4, inverse=_upper(_float16)),
-    9: Layout(4, 511, _upper(_bfloat16x)),
+    9: Layout(4, 224, _upper(_bfloat16w)),
     10: Layout(8),
     11: Layout(8, inverse=_unzigzag(64)),
     12: Layout(8, 2047, _float64),
@@ -64,14 +73,21 @@ LAYOUTS = {
 STORED, ZSTD = 0, 13
 
 
-def join(layout: Layout, planes: list[bytes], base: int) -> bytes:
-    """The bytes of the elements whose planes (plane 0 the most significant) are given."""
-    elements = (int.from_bytes(bytes(parts), "big") for parts in zip(*planes, strict=True))
-    return b"".join(layout.inverse(z, base).to_bytes(layout.width, "little") for z in elements)
+def join(layout: Layout, planes: list[bytes], base: int, exponents: Mapping[int, int]) -> bytes:
+    """The bytes of the elements whose planes (plane 0 the most significant) are given.
+
+    The spare bits of plane 1 are clear; `exponents` has those of the elements outside, by position.
+    """
+    zs = (int.from_bytes(bytes(parts), "big") for parts in zip(*planes, strict=True))
+    elements = [layout.inverse(z, base) for z in zs]
+    for position, exponent in exponents.items():
+        others = elements[position] & ~(0xFF << layout.exponent_at)
+        elements[position] = others | exponent << layout.exponent_at
+    return b"".join(x.to_bytes(layout.width, "little") for x in elements)
 
 
 def split(layout_id: int, data: bytes, base: int) -> list[bytes]:
-    """The planes of a layout's elements: the other way round."""
+    """The planes of a layout's elements, with the spare bits of plane 1 clear."""
     layout = LAYOUTS[layout_id]
     bits = 8 * layout.width
 
@@ -80,13 +96,33 @@ def split(layout_id: int, data: bytes, base: int) -> list[bytes]:
             return (x << 1 ^ ((1 << bits) - 1) * (x >> (bits - 1))) % (1 << bits)
         if layout_id in (4, 5, 8, 9):
             upper, lower = divmod(x, 1 << (bits - 16))
-            z = _rotr(upper, 15, 16)
-            z = _rotr((z - (base << 7)) % 2**16, 15, 16) if layout.relative16 else z
+            z = _to_bfloat16w(upper, base) if layout.windowed else _rotr(upper, 15, 16)
             return z << (bits - 16) | lower
         if layout_id == 12:
             return _rotr((_rotr(x, 63, 64) - (base << 53)) % 2**64, 61, 64)
         return x
 
-    step = range(0, len(data), layout.width)
-    values = [forward(int.from_bytes(data[i : i + layout.width], "little")) for i in step]
-    return [bytes(z >> (bits - 8 * (p + 1)) & 0xFF for z in values) for p in range(layout.width)]
+    zs = [forward(x) for x in _elements(layout, data)]
+    return [bytes(z >> (bits - 8 * (p + 1)) & 0xFF for z in zs) for p in range(layout.width)]
+
+
+def outside(layout_id: int, data: bytes, base: int) -> dict[int, int]:
+    """The exponents of the elements outside the window, by position; none where the layout has no window."""
+    layout = LAYOUTS[layout_id]
+    if not layout.windowed:
+        return {}
+    exponents = [x >> layout.exponent_at & 0xFF for x in _elements(layout, data)]
+    return {i: e for i, e in enumerate(exponents) if e and _windowed(e, base) == 0}
+
+
+def _elements(layout: Layout, data: bytes) -> list[int]:
+    return [int.from_bytes(data[i : i + layout.width], "little") for i in range(0, len(data), layout.width)]
+
+
+def _windowed(exponent: int, base: int) -> int:
+    return exponent - base if exponent and 1 <= exponent - base <= 31 else 0
+
+
+def _to_bfloat16w(x: int, base: int) -> int:
+    sign, exponent, mantissa = x >> 15, x >> 7 & 0xFF, x & 0x7F
+    return _windowed(exponent, base) << 11 | mantissa >> 4 << 8 | (mantissa & 15) << 1 | sign

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .cursor import Cursor, need
-from .layouts import Layout, join
-from .tiles import Constant, Table
+from .layouts import SPARE_BITS, Layout, join
+from .tiles import Constant, Ranked, Table
 
 TILE = 4096
+OWN_BITS = 8 - SPARE_BITS
 
 
 @dataclass(frozen=True)
@@ -20,83 +21,117 @@ class Coder:
     base: int
     tables: list[list[Table]]
 
+    @property
+    def extra_bits(self) -> int:
+        """`k` of the ranked tables; 0 where there are none."""
+        return max((t.k for tables in self.tables for t in tables if isinstance(t, Ranked)), default=0)
+
+
+@dataclass
+class Plane:
+    """A plane as it was read: in ranked tiles the bytes are groups, and no escape was applied."""
+
+    data: bytearray
+    tiled: bool = False
+    ranked: list[tuple[range, Ranked]] = field(default_factory=list)
+    escapes: dict[int, int] = field(default_factory=dict)
+    exponents: dict[int, int] = field(default_factory=dict)
+
+    def complete(self, extra: list[int]) -> bytes:
+        """The plane's bytes, given the extra bits of all elements if it has ranked tiles."""
+        for places, table in self.ranked:
+            for i in places:
+                self.data[i] = table.symbol(self.data[i], extra[i])
+        for position, value in self.escapes.items():
+            self.data[position] = value
+        return bytes(self.data)
+
 
 def decode_elements(cursor: Cursor, coder: Coder, count: int) -> bytes:
     """The bytes of `count` elements from the planes that follow in the payload."""
-    planes: list[bytearray] = []
-    low_bits: dict[int, int] = {}
-    for number, tables in enumerate(coder.tables):
-        owns_low_bit = coder.layout.relative16 and number == 0
-        plane, escapes = _decode_plane(cursor, tables, count, coder.layout.relative16 and number == 1)
-        for position, low_bit, value in escapes:
-            need(owns_low_bit or low_bit == 0, "escape sets a bit that the plane does not have")
-            plane[position] = value
-            if owns_low_bit:
-                low_bits[position] = low_bit
-        planes.append(plane)
-    for position, low_bit in low_bits.items():
-        planes[1][position] = planes[1][position] & 0xFE | low_bit
-    return join(coder.layout, [bytes(plane) for plane in planes], coder.base)
+    windowed = coder.layout.windowed
+    first = _read_plane(cursor, coder.tables[0], count, windowed)
+    extra: list[int] = []
+    if first.tiled and coder.extra_bits and not windowed:
+        extra = unpack(cursor, coder.extra_bits, count)
+    others = [_read_plane(cursor, tables, count, False).complete([]) for tables in coder.tables[1:]]
+    if windowed:
+        extra = [byte >> OWN_BITS for byte in others[0]]
+        others[0] = bytes(byte & (1 << OWN_BITS) - 1 for byte in others[0])
+    return join(coder.layout, [first.complete(extra), *others], coder.base, first.exponents)
 
 
-Escape = tuple[int, int, int]  # position, bit 0 of z, byte of the plane
-
-
-def _decode_plane(
-    cursor: Cursor, tables: list[Table], count: int, may_pack: bool
-) -> tuple[bytearray, list[Escape]]:
+def _read_plane(cursor: Cursor, tables: list[Table], count: int, may_be_outside: bool) -> Plane:
     mode = cursor.uint(1)
+    need(mode <= 3, "unknown plane mode")
     if mode == 0:
-        return bytearray(cursor.take(count)), []
+        return Plane(bytearray(cursor.take(count)))
     if mode == 1:
-        return bytearray([cursor.uint(1)] * count), []
-    if mode in (2, 3):
-        plane = _decode_tiles(cursor, tables, count)
-        return plane, _read_escapes(cursor, count) if mode == 3 else []
-    need(mode == 4 and may_pack, "unknown plane mode")
-    return _unpack7(cursor, count), []
+        return Plane(bytearray([cursor.uint(1)] * count))
+    plane = _read_tiles(cursor, tables, count)
+    if mode == 3:
+        _read_escapes(cursor, count, plane)
+        need(may_be_outside or not plane.exponents, "exponent of a plane that has none")
+    return plane
 
 
-def _decode_tiles(cursor: Cursor, tables: list[Table], count: int) -> bytearray:
+def _read_tiles(cursor: Cursor, tables: list[Table], count: int) -> Plane:
     tile_count = (count + TILE - 1) // TILE
     classes = cursor.nibbles(tile_count)
     need(all(k <= len(tables) for k in classes), "class without a table")
     coded = [tables[k - 1] if k else None for k in classes]
-    lengths = [min(TILE, count - tile * TILE) for tile in range(tile_count)]
+    places = [range(tile * TILE, min((tile + 1) * TILE, count)) for tile in range(tile_count)]
     sizes = [None if table is None or isinstance(table, Constant) else cursor.uint(2) for table in coded]
-    plane = bytearray()
-    for table, length, size in zip(coded, lengths, sizes, strict=True):
+    plane = Plane(bytearray(), tiled=True)
+    for table, tile, size in zip(coded, places, sizes, strict=True):
         if table is None:
-            plane += cursor.take(length)
+            plane.data += cursor.take(len(tile))
         elif isinstance(table, Constant):
-            plane += bytes([table.value]) * length
+            plane.data += bytes([table.value]) * len(tile)
         else:
             assert size is not None
-            plane += table.decode(cursor.take(size), length)
+            plane.data += table.decode(cursor.take(size), len(tile))
+        if isinstance(table, Ranked):
+            plane.ranked.append((tile, table))
     return plane
 
 
-def _read_escapes(cursor: Cursor, count: int) -> list[Escape]:
+def _read_escapes(cursor: Cursor, count: int, plane: Plane) -> None:
     escape_count = cursor.uint(4)
     need(escape_count >= 1, "no escapes")
-    escapes: list[Escape] = []
-    previous = -1
+    previous = (-1, 0)
     for _ in range(escape_count):
         word = cursor.uint(4)
-        position, low_bit, reserved, value = word & 0x3FFFF, word >> 18 & 1, word >> 19 & 31, word >> 24
+        position, outside, reserved, value = word & 0x3FFFF, word >> 18 & 1, word >> 19 & 31, word >> 24
         need(reserved == 0, "reserved bits of an escape are set")
-        need(previous < position < count, "escapes out of order or out of the chunk")
-        escapes.append((position, low_bit, value))
-        previous = position
-    return escapes
+        need(previous < (position, outside), "escapes out of order")
+        need(position < count, "escape out of the chunk")
+        (plane.exponents if outside else plane.escapes)[position] = value
+        previous = position, outside
 
 
-def _unpack7(cursor: Cursor, count: int) -> bytearray:
-    plane = bytearray()
+def unpack(cursor: Cursor, k: int, count: int) -> list[int]:
+    """`packed(k, count)`: the values."""
+    values: list[int] = []
     for _ in range(count // 128):
-        packed = cursor.take(112)
-        plane += bytes(byte & 0xFE for byte in packed)
-        plane += bytes(sum((packed[16 * g + j] & 1) << (g + 1) for g in range(7)) for j in range(16))
-    rest = cursor.take(count % 128)
-    need(not any(byte & 1 for byte in rest), "bit 0 of a packed plane is set")
-    return plane + rest
+        block = cursor.take(16 * k)
+        if k == 1:
+            values += _ones(block)
+        elif k == 2:
+            values += _fields(block, 2)
+        elif k == 3:
+            values += [
+                low | high << 2 for low, high in zip(_fields(block[:32], 2), _ones(block[32:]), strict=True)
+            ]
+        else:
+            values += _fields(block, 4)
+    return values + [byte & (1 << k) - 1 for byte in cursor.take(count % 128)]
+
+
+def _ones(block: bytes) -> list[int]:
+    return [byte >> bit & 1 for byte in block for bit in range(8)]
+
+
+def _fields(block: bytes, k: int) -> list[int]:
+    """Values whose k-bit fields are all the lowest ones first, then all the next ones, and so on."""
+    return [byte >> at & (1 << k) - 1 for at in range(0, 8, k) for byte in block]

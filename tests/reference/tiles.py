@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .cursor import Cursor, need
+from .cursor import BitCursor, Cursor, need
 
 LONGEST_CODE = 12
 FIRST_PREVIOUS = 8
+LARGEST_LEVEL = 63
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,13 @@ class Constant:
 
 @dataclass(frozen=True)
 class Huffman:
-    """Symbols by (code length, code), the code read from its first bit as the most significant one."""
+    """`codes`: symbols by (code length, code), the first bit of a code is its most significant."""
 
-    symbols: dict[tuple[int, int], int]
+    codes: dict[tuple[int, int], int]
+
+    @property
+    def symbols(self) -> list[int]:
+        return list(self.codes.values())
 
     def decode(self, payload: bytes, count: int) -> bytes:
         bits = [byte >> bit & 1 for byte in payload for bit in range(8)]
@@ -30,11 +35,11 @@ class Huffman:
         backwards = bytearray()
         while len(backwards) < count:
             length = code = 0
-            while (length, code) not in self.symbols:
+            while (length, code) not in self.codes:
                 need(at < len(bits), "Huffman payload too short")
                 code = code << 1 | bits[at]
                 length, at = length + 1, at + 1
-            backwards.append(self.symbols[length, code])
+            backwards.append(self.codes[length, code])
         need((at + 7) // 8 == len(payload), "Huffman payload too long")
         need(not any(bits[at:]), "unused bits are set")
         return bytes(reversed(backwards))
@@ -42,22 +47,21 @@ class Huffman:
 
 @dataclass(frozen=True)
 class Layered:
-    """Symbols by rank."""
+    """`symbols`: by rank."""
 
-    ranks: bytes
+    symbols: bytes
 
     def decode(self, payload: bytes, count: int) -> bytes:
         level_a, rest = _split_codes(payload, count)
         level_b, rest = _split_codes(rest, level_a.count(3))
         level_c, rest = _split_codes(rest, level_b.count(3))
-        codes = Cursor(rest)
-        level_d = codes.nibbles(level_c.count(3))
-        codes.end("layered payload")
-        ranks = level_d
+        deepest = level_c.count(3)
+        need(len(rest) == (deepest + 1) // 2, "wrong size of a layered payload")
+        ranks = [nibble for byte in rest for nibble in (byte & 15, byte >> 4)][:deepest]
         for level in (level_c, level_b, level_a):
             deeper = iter(ranks)
             ranks = [3 + next(deeper) if code == 3 else code for code in level]
-        return bytes(self.ranks[rank] if rank < len(self.ranks) else 0 for rank in ranks)
+        return bytes(self.symbols[rank] if rank < len(self.symbols) else 0 for rank in ranks)
 
 
 def _split_codes(payload: bytes, count: int) -> tuple[list[int], bytes]:
@@ -72,11 +76,26 @@ def _split_codes(payload: bytes, count: int) -> tuple[list[int], bytes]:
             i, j = divmod(element, 32)
             codes.append(packed[32 * block + j] >> (2 * i) & 3)
     last = [byte >> shift & 3 for byte in packed[32 * whole :] for shift in (0, 2, 4, 6)]
-    need(not any(last[rest:]), "unused bits are set")
     return codes + last[:rest], payload[: len(payload) - size]
 
 
-Table = Constant | Huffman | Layered
+@dataclass(frozen=True)
+class Ranked:
+    """`order`: all 256 symbols by rank; `inner` codes a rank's group, `k` extra bits say which of it."""
+
+    k: int
+    order: bytes
+    inner: Huffman | Layered
+
+    def decode(self, payload: bytes, count: int) -> bytes:
+        """The groups of a tile's elements."""
+        return self.inner.decode(payload, count)
+
+    def symbol(self, group: int, extra: int) -> int:
+        return self.order[group << self.k | extra]
+
+
+Table = Constant | Huffman | Layered | Ranked
 
 
 def read_table(cursor: Cursor) -> Table:
@@ -84,14 +103,49 @@ def read_table(cursor: Cursor) -> Table:
     kind = cursor.uint(1)
     if kind == 1:
         return Constant(cursor.uint(1))
-    if kind == 2:
-        return _read_huffman(cursor)
-    need(kind == 3, "unknown table kind")
+    if kind == 4:
+        return _read_ranked(cursor)
+    return _read_coded(kind, cursor)
+
+
+def _read_coded(kind: int, cursor: Cursor) -> Huffman | Layered:
+    need(kind in (2, 3), "unknown table kind")
+    return _read_huffman(cursor) if kind == 2 else _read_layered(cursor)
+
+
+def _read_layered(cursor: Cursor) -> Layered:
     count = cursor.uint(1)
     need(1 <= count <= 24, "wrong count of layered symbols")
     symbols = cursor.take(count)
     need(len(set(symbols)) == count, "layered symbols repeat")
     return Layered(symbols)
+
+
+def _read_ranked(cursor: Cursor) -> Ranked:
+    k = cursor.uint(1)
+    need(1 <= k <= 4, "wrong number of extra bits")
+    order = _read_order(cursor)
+    inner = _read_coded(cursor.uint(1), cursor)
+    need(all(group < 1 << (8 - k) for group in inner.symbols), "group that no rank has")
+    return Ranked(k, order, inner)
+
+
+def _read_order(cursor: Cursor) -> bytes:
+    first, last = cursor.uint(1), cursor.uint(1)
+    need(first <= last, "wrong range of symbols")
+    bits = BitCursor(cursor)
+    levels: list[int] = []
+    level = FIRST_PREVIOUS
+    for _ in range(first, last + 1):
+        if bits.number(1):
+            negative = bits.number(1)
+            distance = 1 + bits.ones(LARGEST_LEVEL)
+            level += -distance if negative else distance
+        need(0 <= level <= LARGEST_LEVEL, "level out of range")
+        levels.append(level)
+    bits.end()
+    ordered = sorted(range(first, last + 1), key=lambda symbol: (levels[symbol - first], symbol))
+    return bytes((*ordered, *range(first), *range(last + 1, 256)))
 
 
 def _read_huffman(cursor: Cursor) -> Huffman:
@@ -100,40 +154,28 @@ def _read_huffman(cursor: Cursor) -> Huffman:
     lengths = _read_lengths(cursor, last - first + 1)
     need(sum(2.0**-length for length in lengths if length) == 1, "Huffman code is not complete")
     ordered = sorted((length, first + i) for i, length in enumerate(lengths) if length)
-    symbols: dict[tuple[int, int], int] = {}
+    codes: dict[tuple[int, int], int] = {}
     code, previous = 0, 0
     for length, symbol in ordered:
         code <<= length - previous
-        symbols[length, code] = symbol
+        codes[length, code] = symbol
         code, previous = code + 1, length
-    return Huffman(symbols)
+    return Huffman(codes)
 
 
 def _read_lengths(cursor: Cursor, count: int) -> list[int]:
     """The code length of each of `count` symbols; 0 where the symbol is not in the table."""
-    bits: list[int] = []
-
-    def number(size: int) -> int:
-        value = 0
-        for bit in range(size):
-            if not bits:
-                byte = cursor.uint(1)
-                bits.extend(byte >> i & 1 for i in range(8))
-            value |= bits.pop(0) << bit
-        return value
-
+    bits = BitCursor(cursor)
     lengths: list[int] = []
     previous = FIRST_PREVIOUS
     while len(lengths) < count:
-        ones = 0
-        while ones < 4 and number(1):
-            ones += 1
+        ones = bits.ones(4)
         if ones == 4:
-            lengths += [0] * (number(8) + 1)
+            lengths += [0] * (bits.number(8) + 1)
             continue
-        previous = (previous, previous + 1, previous - 1)[ones] if ones < 3 else number(4)
+        previous = (previous, previous + 1, previous - 1)[ones] if ones < 3 else bits.number(4)
         need(1 <= previous <= LONGEST_CODE, "wrong code length")
         lengths.append(previous)
     need(len(lengths) == count and lengths[0] > 0 and lengths[-1] > 0, "first or last symbol is absent")
-    need(not any(bits), "unused bits are set")
+    bits.end()
     return lengths
