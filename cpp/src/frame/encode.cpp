@@ -38,10 +38,23 @@ class Scratch {
 /// Escapes of the elements outside a layout's window.
 std::vector<std::uint32_t> exponent_escapes(const Layout& layout, unsigned base, Bytes elements) {
     std::vector<std::uint32_t> escapes;
-    for (std::size_t i = 0, at = layout.width - 2; at < elements.size(); ++i, at += layout.width) {
-        const unsigned exponent = load_le<std::uint16_t>(elements.data() + at) >> 7 & 0xffU;
-        if (exponent != 0 && (exponent <= base || exponent > base + window_exponents))
-            escapes.push_back(static_cast<std::uint32_t>(i) | escape_exponent | exponent << 24);
+    const auto exponent_at = [&](std::size_t i) {
+        return load_le<std::uint16_t>(elements.data() + (i + 1) * layout.width - 2) >> 7 & 0xffU;
+    };
+    const auto outside = [&](unsigned exponent) {
+        return exponent != 0 && exponent - base - 1 >= window_exponents;
+    };
+    // They are rare: whole blocks are looked at first, which compilers do with vectors.
+    constexpr std::size_t block = 256;
+    const std::size_t n = elements.size() / layout.width;
+    for (std::size_t first = 0; first < n; first += block) {
+        const std::size_t end = std::min(n, first + block);
+        unsigned any = 0;
+        for (std::size_t i = first; i < end; ++i) any |= outside(exponent_at(i)) ? 1U : 0U;
+        if (any == 0) continue;
+        for (std::size_t i = first; i < end; ++i)
+            if (const unsigned exponent = exponent_at(i); outside(exponent))
+                escapes.push_back(static_cast<std::uint32_t>(i) | escape_exponent | exponent << 24);
     }
     return escapes;
 }

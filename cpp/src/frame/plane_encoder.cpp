@@ -122,11 +122,15 @@ void PlaneEncoder::encode_pairs(std::size_t plane, std::size_t table, Bytes grou
         tile.unseen = std::move(elements);
     }
     // Groups that no pair can hold.
-    std::uint8_t all = 0;
-    for (const std::uint8_t group : groups) all |= group;
-    if (all >= 16)
-        for (std::uint32_t i = 0; i < n; ++i)
-            if (groups[i] >= 16) tile.unseen.push_back(i);
+    constexpr std::size_t block = 64;
+    for (std::size_t first = 0; first < n; first += block) {
+        const Bytes part = groups.subspan(first, std::min(block, n - first));
+        std::uint8_t all = 0;
+        for (const std::uint8_t group : part) all |= group;
+        if (all < 16) continue;
+        for (std::size_t i = 0; i < part.size(); ++i)
+            if (part[i] >= 16) tile.unseen.push_back(static_cast<std::uint32_t>(first + i));
+    }
     std::ranges::sort(tile.unseen);
     tile.unseen.erase(std::ranges::unique(tile.unseen).begin(), tile.unseen.end());
 }
