@@ -49,7 +49,7 @@ def weights(dtype: str, count: int, seed: int) -> bytes:
         return b"".join(wide[i + 2 : i + 4] for i in range(0, len(wide), 4))
     if dtype == "BOOL":
         return bytes(numbers.below(8) == 0 for _ in range(count))
-    if family == "bytes":
+    if family in ("bytes", "float8"):
         size = dtypes.BY_NAME[dtype].size(count)
         # Signs in bit 7, and magnitudes of which the middle ones are frequent.
         return bytes(numbers.below(2) << 7 | sum(numbers.below(13) for _ in range(10)) for _ in range(size))
@@ -221,7 +221,7 @@ def _wrong() -> Iterator[Case]:
         yield Case(f"error-{name}", frame, "CorruptError")
     newer = {
         "version": (4, b"\2"),
-        "layout": (5, b"\x0e"),
+        "layout": (5, b"\x0f"),
         "kind": (6, b"\3"),
         "flag": (7, b"\x0c"),
     }

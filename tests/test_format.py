@@ -57,7 +57,7 @@ def test_every_layout_mode_and_table_decodes(layout_id: int, kinds: str, element
 
 @pytest.mark.parametrize("layout_id", [5, 9])
 @pytest.mark.parametrize("base", [0, 1, 112, 224])
-@pytest.mark.parametrize("kinds", ["", "c", "h", "l", "r", "rs"])
+@pytest.mark.parametrize("kinds", ["", "c", "h", "l", "r", "rs", "p"])
 @pytest.mark.parametrize("elements", [1, 127, 128, 5000])
 def test_elements_outside_a_window_decode(layout_id: int, base: int, kinds: str, elements: int) -> None:
     data = random.Random(base).randbytes(elements * LAYOUTS[layout_id].width)
@@ -94,11 +94,11 @@ def test_every_bfloat16_has_one_place_in_every_window(base: int) -> None:
 
 @pytest.mark.parametrize("layout_id", sorted(set(LAYOUTS) - {0, 13}))
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
-@pytest.mark.parametrize("kinds", ["r", "s", "cshr"])
+@pytest.mark.parametrize("kinds", ["r", "s", "p", "cshpr"])
 @pytest.mark.parametrize("elements", [0, 1, 128, 300, 4225, 17000])
 def test_ranked_tables_of_every_size_decode(layout_id: int, k: int, kinds: str, elements: int) -> None:
     layout = LAYOUTS[layout_id]
-    if (layout.windowed and k != 3) or (elements == 17000 and (kinds != "cshr" or layout.width > 2)):
+    if (layout.windowed and k != 3) or (elements == 17000 and (kinds != "cshpr" or layout.width > 2)):
         return
     base = 3 if layout.largest_base else 0
     data = skewed(elements * layout.width + layout.width - 1, seed=k)
@@ -197,7 +197,7 @@ def head_with(offset: int, value: int, size: int = 1) -> Callable[[bytes], bytes
         (head_with(0, 0), FormatError),
         (head_with(4, 2), UnsupportedVersionError),
         (head_with(4, 0), UnsupportedVersionError),
-        (head_with(5, 14), UnsupportedVersionError),
+        (head_with(5, 15), UnsupportedVersionError),
         (head_with(6, 3), UnsupportedVersionError),
         (head_with(7, 12), UnsupportedVersionError),
         (head_with(7, 0), CorruptError),

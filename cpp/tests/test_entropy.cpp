@@ -121,6 +121,7 @@ TEST(huffman_round_trip) {
             std::vector<std::vector<std::uint8_t>> symbols;
             std::vector<Padded> payloads, targets;
             std::vector<TileIn> tiles;
+            Ahead ahead{};
             const std::size_t count = 1 + random.below(9);
             for (std::size_t i = 0; i < count; ++i) {
                 symbols.push_back(symbols_of(counts, n, random));
@@ -134,15 +135,15 @@ TEST(huffman_round_trip) {
                 CHECK(!unseen);
                 tiles.push_back({payloads[i].data(), size, targets[i].data(), n});
             }
-            CHECK(active_kernels().huffman_decode(decode, tiles.data(), count));
+            CHECK(active_kernels().huffman_decode(decode, tiles.data(), count, ahead));
             for (std::size_t i = 0; i < count; ++i) {
                 CHECK(std::equal(symbols[i].begin(), symbols[i].end(), targets[i].data()));
                 CHECK(targets[i].untouched_behind(n) && targets[i].untouched_before());
             }
             ++tiles[0].size;  // a payload that is not used up, and one that is cut
-            CHECK(!active_kernels().huffman_decode(decode, tiles.data(), 1));
+            CHECK(!active_kernels().huffman_decode(decode, tiles.data(), 1, ahead));
             tiles[0].size -= 2;
-            CHECK(!active_kernels().huffman_decode(decode, tiles.data(), 1));
+            CHECK(!active_kernels().huffman_decode(decode, tiles.data(), 1, ahead));
         }
     }
 }
@@ -193,7 +194,8 @@ TEST(decoders_are_safe_on_noise) {
         for (std::size_t i = 0; i < size; ++i)
             payload.data()[i] = static_cast<std::uint8_t>(random.next() >> 40);
         const TileIn tile{payload.data(), size, target.data(), n};
-        active_kernels().huffman_decode(decode, &tile, 1);
+        Ahead ahead{};
+        active_kernels().huffman_decode(decode, &tile, 1, ahead);
         CHECK(target.untouched_behind(n) && target.untouched_before());
         active_kernels().layered_decode(layered, tile);
         CHECK(target.untouched_behind((n + 63) / 64 * 64) && target.untouched_before());

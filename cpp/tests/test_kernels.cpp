@@ -46,9 +46,10 @@ void for_each_other(Run run) {
 TEST(kernels_agree_on_fields) {
     check::Random random(21);
     for_each_other([&](const Kernels& kernels) {
-        for (std::uint8_t id = 1; id < layout_count - 1; ++id) {
+        for (std::uint8_t id = 1; id < layout_count; ++id) {
             const auto layout = static_cast<LayoutId>(id);
             const Layout& properties = layout_of(layout);
+            if (properties.planes == 0) continue;
             for (const std::size_t n : sizes) {
                 const auto elements = noise(n * properties.width, random);
                 const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
@@ -61,12 +62,14 @@ TEST(kernels_agree_on_fields) {
                     planes[p] = one_planes[p] = one[p].data();
                     other_planes[p] = other[p].data();
                 }
-                scalar_kernels.split(layout, base, elements.data(), n, one_planes.data());
-                kernels.split(layout, base, elements.data(), n, other_planes.data());
+                const bool outside =
+                    scalar_kernels.split(layout, base, elements.data(), n, one_planes.data());
+                CHECK(kernels.split(layout, base, elements.data(), n, other_planes.data()) == outside);
                 CHECK(one == other);
-                std::vector<std::uint8_t> merged(elements.size());
+                std::vector<std::uint8_t> merged(elements.size()), expected(elements.size());
                 kernels.merge(layout, base, planes.data(), n, merged.data());
-                CHECK(merged == elements);
+                scalar_kernels.merge(layout, base, planes.data(), n, expected.data());
+                CHECK(merged == expected && (outside || merged == elements));
             }
         }
     });
@@ -76,14 +79,67 @@ TEST(kernels_agree_on_packing) {
     check::Random random(22);
     for_each_other([&](const Kernels& kernels) {
         for (const std::size_t n : sizes) {
-            auto plane = noise(n, random);
-            for (auto& byte : plane) byte &= 0xfe;
-            std::vector<std::uint8_t> one(packed7_size(n)), other(packed7_size(n)), back(n);
-            scalar_kernels.pack7(plane.data(), n, one.data());
-            kernels.pack7(plane.data(), n, other.data());
-            CHECK(one == other);
-            kernels.unpack7(one.data(), n, back.data());
-            CHECK(back == plane);
+            for (unsigned bits = 1; bits <= max_extra_bits; ++bits) {
+                const auto values = noise(n, random);
+                const std::size_t size = packed_size(bits, n);
+                std::vector<std::uint8_t> one(size), other(size), one_back(n), other_back(n);
+                scalar_kernels.pack(bits, values.data(), n, one.data());
+                kernels.pack(bits, values.data(), n, other.data());
+                CHECK(one == other);
+                scalar_kernels.unpack(bits, one.data(), n, one_back.data());
+                kernels.unpack(bits, one.data(), n, other_back.data());
+                CHECK(one_back == other_back);
+            }
+        }
+    });
+}
+
+TEST(kernels_agree_on_ranks) {
+    check::Random random(25);
+    for_each_other([&](const Kernels& kernels) {
+        for (const std::size_t n : sizes) {
+            for (unsigned bits = 1; bits <= max_extra_bits; ++bits) {
+                const auto centre = static_cast<std::uint8_t>(random.next() >> 33);
+                const Ranking ranking = ranking_for(counts_of(skewed(3000, centre, 90, random)), bits);
+                const auto symbols = random.below(2) == 0 ? noise(n, random) : skewed(n, centre, 90, random);
+                for (const unsigned shift : {0U, 8 - bits}) {
+                    auto one_extra = noise(n, random), other_extra = one_extra;
+                    std::vector<std::uint8_t> one(n), other(n), back(n);
+                    scalar_kernels.rank(ranking, shift, symbols.data(), n, one.data(), one_extra.data());
+                    kernels.rank(ranking, shift, symbols.data(), n, other.data(), other_extra.data());
+                    CHECK(one == other && one_extra == other_extra);
+                    kernels.unrank(ranking, shift, one.data(), one_extra.data(), n, back.data());
+                    CHECK(back == symbols);
+                }
+            }
+        }
+    });
+}
+
+TEST(kernels_agree_on_merging_ranks) {
+    check::Random random(26);
+    for_each_other([&](const Kernels& kernels) {
+        for (const LayoutId layout : {LayoutId::bfloat16w, LayoutId::float32w}) {
+            const Layout& properties = layout_of(layout);
+            for (const std::size_t n : sizes) {
+                const Ranking ranking =
+                    ranking_for(counts_of(skewed(3000, 100, 90, random)), properties.spare_bits);
+                const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
+                for (const bool paired : {false, true}) {
+                    std::array<std::vector<std::uint8_t>, max_planes> bytes;
+                    std::array<const std::uint8_t*, max_planes> planes{};
+                    for (std::size_t p = 0; p < properties.planes; ++p) {
+                        bytes[p] = noise(n, random);
+                        planes[p] = bytes[p].data();
+                    }
+                    if (!paired)
+                        for (auto& group : bytes[0]) group %= static_cast<std::uint8_t>(ranking.groups());
+                    std::vector<std::uint8_t> one(n * properties.width), other = one;
+                    scalar_kernels.merge_ranked(layout, base, ranking, paired, planes.data(), n, one.data());
+                    kernels.merge_ranked(layout, base, ranking, paired, planes.data(), n, other.data());
+                    CHECK(one == other);
+                }
+            }
         }
     });
 }
@@ -96,6 +152,12 @@ TEST(kernels_agree_on_checksums) {
             std::array<std::uint64_t, 8> one = {1, 2, 3, 4, 5, 6, 7, 8}, other = one;
             scalar_kernels.xxh3_accumulate(one.data(), data.data(), secret.data(), stripes);
             kernels.xxh3_accumulate(other.data(), data.data(), secret.data(), stripes);
+            CHECK(one == other);
+        }
+        for (const std::size_t blocks : {0UL, 1UL, 2UL}) {
+            std::array<std::uint64_t, 8> one = {1, 2, 3, 4, 5, 6, 7, 8}, other = one;
+            scalar_kernels.xxh3_blocks(one.data(), data.data(), secret.data(), blocks);
+            kernels.xxh3_blocks(other.data(), data.data(), secret.data(), blocks);
             CHECK(one == other);
         }
     });
@@ -142,10 +204,11 @@ TEST(kernels_agree_on_codes) {
                 CHECK(same_payload(
                     coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), &other_unseen)));
                 CHECK(one_unseen == other_unseen);
+                Ahead ahead{};
                 const TileIn scalar_tile{one.data(), coded, scalar_back.data(), n};
                 const TileIn tile{one.data(), coded, back.data(), n};
-                CHECK(scalar_kernels.huffman_decode(decode, &scalar_tile, 1));
-                CHECK(kernels.huffman_decode(decode, &tile, 1));
+                CHECK(scalar_kernels.huffman_decode(decode, &scalar_tile, 1, ahead));
+                CHECK(kernels.huffman_decode(decode, &tile, 1, ahead));
                 CHECK(std::equal(back.begin(), back.begin() + static_cast<std::ptrdiff_t>(n),
                                  scalar_back.begin()));
             }

@@ -51,6 +51,11 @@ def code(source: random.Random, alphabet: int) -> Huffman:
 def ranked_table(source: random.Random, k: int) -> Ranked:
     """An order, and a table of either kind for some of the groups."""
     alphabet = 1 << (8 - k)
+    if source.randrange(3) == 0:
+        count = source.choice([2, 4, 8, 16])
+        bits = 2 * (count.bit_length() - 1)
+        pairs = {a << 4 | b: bits for a in range(count) for b in range(count)}
+        return Ranked(k, *levels(source), Huffman(pairs), paired=True)
     if source.randrange(2):
         return Ranked(k, *levels(source), code(source, alphabet))
     ranks = source.sample(range(alphabet), source.randint(1, min(24, alphabet)))

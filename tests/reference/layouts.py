@@ -69,6 +69,7 @@ LAYOUTS = {
     11: Layout(8, inverse=_unzigzag(64)),
     12: Layout(8, 2047, _float64),
     13: Layout(1),
+    14: Layout(1, inverse=lambda z, base: _rotr(z, 1, 8)),
 }
 STORED, ZSTD = 0, 13
 
@@ -98,6 +99,8 @@ def split(layout_id: int, data: bytes, base: int) -> list[bytes]:
             upper, lower = divmod(x, 1 << (bits - 16))
             z = _to_bfloat16w(upper, base) if layout.windowed else _rotr(upper, 15, 16)
             return z << (bits - 16) | lower
+        if layout_id == 14:
+            return _rotr(x, 7, 8)
         if layout_id == 12:
             return _rotr((_rotr(x, 63, 64) - (base << 53)) % 2**64, 61, 64)
         return x

@@ -110,24 +110,28 @@ class Layered:
 
 @dataclass(frozen=True)
 class Ranked:
-    """`levels` of the symbols from `first` on; `inner` is a table of groups."""
+    """`levels` of the symbols from `first` on; `inner` is a table of groups, or of pairs of groups."""
 
     k: int
     first: int
     levels: tuple[int, ...]
     inner: Huffman | Layered
+    paired: bool = False
 
     @cached_property
     def ranks(self) -> dict[int, int]:
         """The rank of each of the 256 symbols."""
         inside = sorted((level, self.first + i) for i, level in enumerate(self.levels))
         order = [symbol for _, symbol in inside]
-        order += [symbol for symbol in range(256) if not 0 <= symbol - self.first < len(self.levels)]
+        order += [*reversed(range(self.first)), *range(self.first + len(self.levels), 256)]
         return {symbol: rank for rank, symbol in enumerate(order)}
 
     @property
     def symbols(self) -> tuple[int, ...]:
-        return tuple(s for s, rank in self.ranks.items() if rank >> self.k in self.inner.symbols)
+        known = self.inner.symbols
+        if self.paired:  # the pairs are all those of some groups
+            known = tuple(group for group in range(16) if group << 4 | group in known)
+        return tuple(s for s, rank in self.ranks.items() if rank >> self.k in known)
 
     def section(self) -> bytes:
         bits, previous = Bits(), 8
@@ -140,10 +144,21 @@ class Ranked:
             bits.number(difference < 0, 1)
             bits.number((1 << abs(difference) - 1) - 1, abs(difference))
         last = self.first + len(self.levels) - 1
-        return bytes((4, self.k, self.first, last)) + bits.to_bytes() + self.inner.section()
+        return bytes((4, self.k, self.first, last)) + bits.to_bytes() + self._inner_section()
+
+    def _inner_section(self) -> bytes:
+        section = self.inner.section()
+        return b"\6" + section[1:] if self.paired else section
 
     def encode(self, tile: Sequence[int]) -> bytes:
-        return self.inner.encode([self.ranks[symbol] >> self.k for symbol in tile])
+        groups = [self.ranks[symbol] >> self.k for symbol in tile]
+        if not self.paired:
+            return self.inner.encode(groups)
+        whole = len(groups) // 128 * 128
+        packed = []
+        for start in range(0, whole, 128):
+            packed += [groups[start + j] | groups[start + 64 + j] << 4 for j in range(64)]
+        return self.inner.encode(packed + groups[whole:])
 
     def extra(self, tile: Sequence[int]) -> list[int]:
         """The extra bits of each element."""
@@ -167,7 +182,7 @@ def tables_of(plane: bytes, kinds: str, k: int = 3) -> list[Table]:
     """Tables for a plane, a letter each, that lack some of its symbols.
 
     c constant, h Huffman of unequal lengths, f Huffman of equal ones, l layered, r ranked with a
-    Huffman table of groups, s ranked with a layered one; these have `k` extra bits.
+    Huffman table of groups, p of pairs of groups, s ranked with a layered one; these have `k` extra bits.
     """
     return [_table_of(plane, kind, k) for kind in kinds]
 
@@ -186,6 +201,8 @@ def _table_of(plane: bytes, kind: str, k: int, alphabet: int = 256) -> Table:
     first, levels = _levels_of(plane)
     ranks = Ranked(k, first, levels, Layered((0,))).ranks
     groups = bytes(ranks[symbol] >> k for symbol in plane)
+    if kind == "p":  # all pairs of the four first groups
+        return Ranked(k, first, levels, Huffman({a << 4 | b: 4 for a in range(4) for b in range(4)}), True)
     inner = _table_of(groups, "h" if kind == "r" else "l", k, 1 << (8 - k))
     assert isinstance(inner, Huffman | Layered)
     return Ranked(k, first, levels, inner)

@@ -86,10 +86,19 @@ class Ranked:
     k: int
     order: bytes
     inner: Huffman | Layered
+    paired: bool = False
 
     def decode(self, payload: bytes, count: int) -> bytes:
         """The groups of a tile's elements."""
-        return self.inner.decode(payload, count)
+        if not self.paired:
+            return self.inner.decode(payload, count)
+        packed = self.inner.decode(payload, count // 128 * 64 + count % 128)
+        whole = len(packed) - count % 128
+        groups = bytearray()
+        for start in range(0, whole, 64):
+            block = packed[start : start + 64]
+            groups += bytes(byte & 15 for byte in block) + bytes(byte >> 4 for byte in block)
+        return bytes(groups) + bytes(byte & 15 for byte in packed[whole:])
 
     def symbol(self, group: int, extra: int) -> int:
         return self.order[group << self.k | extra]
@@ -125,7 +134,10 @@ def _read_ranked(cursor: Cursor) -> Ranked:
     k = cursor.uint(1)
     need(1 <= k <= 4, "wrong number of extra bits")
     order = _read_order(cursor)
-    inner = _read_coded(cursor.uint(1), cursor)
+    kind = cursor.uint(1)
+    if kind == 6:
+        return Ranked(k, order, _read_huffman(cursor), paired=True)
+    inner = _read_coded(kind, cursor)
     need(all(group < 1 << (8 - k) for group in inner.symbols), "group that no rank has")
     return Ranked(k, order, inner)
 
@@ -145,7 +157,7 @@ def _read_order(cursor: Cursor) -> bytes:
         levels.append(level)
     bits.end()
     ordered = sorted(range(first, last + 1), key=lambda symbol: (levels[symbol - first], symbol))
-    return bytes((*ordered, *range(first), *range(last + 1, 256)))
+    return bytes((*ordered, *reversed(range(first)), *range(last + 1, 256)))
 
 
 def _read_huffman(cursor: Cursor) -> Huffman:

@@ -75,6 +75,7 @@ def wrong_frames() -> dict[str, bytes]:
         "ranked-constant-groups": ranked(kind + order + Constant(0).section()),
         "ranked-ranked-groups": ranked(kind + order + section),
         "ranked-in-plane-1": plane_1,
+        "paired-outside-of-ranked": ranked(b"\6" + Huffman({0: 1, 17: 1}).section()[1:]),
         "ranked-without-extra-bits": ranked(section, extra=b""),
         "ranked-too-few-extra-bits": ranked(section, extra=EXTRA_BITS[1:]),
         "ranked-too-many-extra-bits": ranked(section, extra=EXTRA_BITS + b"\0"),
