@@ -116,7 +116,7 @@ def test_levels_give_the_order_that_the_page_says() -> None:
     # The levels 8, 10, 7, 7 of the symbols 5 to 8; differences 0, +2, -3, 0: the bits 0, 1010, 11110, 0.
     order = bytes((5, 8, 0b11101010, 0b00000001))
     assert Ranked(4, 5, (8, 10, 7, 7), Layered((0,))).section() == b"\4\4" + order + b"\3\1\0"
-    data = bytes((7, 8, 5, 6, 0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15))
+    data = bytes((7, 8, 5, 6, 4, 3, 2, 1, 0, 9, 10, 11, 12, 13, 14, 15))
     # All are of group 0, so that the extra bits are the ranks 0 to 15.
     payload = b"\2\1" + b"\4\0" + bytes(4) + bytes(range(16))
     frame = coded(payload, b"\4\4" + order + b"\3\1\0", 1, data)

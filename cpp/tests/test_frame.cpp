@@ -155,7 +155,8 @@ TEST(weights_shrink) {
     check::Random random(14);
     const auto data = content(weights, 4 * 100000, 4, random);
     const Description description{"F32", {100000}, 1, 0, {}};
-    CHECK(compressed(data, Family::float32, description, Level::normal, 1, 1).size() < data.size() * 86 / 100);
+    CHECK(compressed(data, Family::float32, description, Level::normal, 1, 1).size() <
+          data.size() * 86 / 100);
     const auto same = content(constant, 400000, 4, random);
     CHECK(compressed(same, Family::float32, description, Level::normal, 1, 1).size() < 200);
 }

@@ -97,8 +97,9 @@ std::array<std::uint32_t, 256> paired_costs(const CodeLengths& lengths) {
 std::array<std::uint32_t, 256> table_costs(const Table& table) {
     if (const auto* ranked = std::get_if<RankedTable>(&table)) {
         const auto groups =
-            ranked->paired ? paired_costs(std::get<HuffmanTable>(ranked->groups).lengths)
-                           : std::visit([](const auto& inner) { return table_costs(Table(inner)); }, ranked->groups);
+            ranked->paired
+                ? paired_costs(std::get<HuffmanTable>(ranked->groups).lengths)
+                : std::visit([](const auto& inner) { return table_costs(Table(inner)); }, ranked->groups);
         std::array<std::uint32_t, 256> costs;
         for (std::size_t symbol = 0; symbol < 256; ++symbol)
             costs[symbol] = groups[ranked->ranking.rank[symbol] >> ranked->ranking.extra_bits];

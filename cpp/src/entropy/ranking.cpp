@@ -19,7 +19,8 @@ constexpr std::uint64_t rarest_ranked = 4096;
 /// A symbol counted so often has a level that is right to a half.
 constexpr std::uint32_t sure_count = 64;
 
-/// Symbols by level, then by value; behind them those below the first one, downwards, and those above the last.
+/// Symbols by level, then by value; behind them those below the first one, downwards, and those above the
+/// last.
 void order_by_level(Ranking& ranking) {
     std::array<unsigned, 256> keys;
     for (unsigned symbol = 0; symbol < 256; ++symbol) {

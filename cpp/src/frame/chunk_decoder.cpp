@@ -24,7 +24,8 @@ void set_symbol(std::uint8_t* upper_half, unsigned symbol, unsigned base) {
 
 }  // namespace
 
-void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out) {
+void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum,
+                          MutableBytes out) {
     const Coder& coder = tables.coder();
     const Layout& layout = coder.properties();
     const std::size_t n = out.size() / layout.width;

@@ -22,7 +22,8 @@ class ChunkDecoder {
 
     bool has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const;
     void unrank(const Ranking& ranking, std::size_t tile, std::size_t count, const std::uint8_t* groups);
-    void apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count, std::uint8_t* elements);
+    void apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count,
+                              std::uint8_t* elements);
     void decode_tile(const Coder& coder, std::size_t tile, std::size_t count, std::uint8_t* elements);
     void apply_symbol_escapes(std::size_t plane, std::size_t tile, std::size_t count,
                               const std::uint8_t*& symbols);

@@ -147,10 +147,11 @@ Level level_of(const std::string& name) {
 
 Family family_of(const std::string& name) {
     static const std::unordered_map<std::string, Family> families = {
-        {"stored", Family::stored},     {"bytes", Family::bytes},     {"int16", Family::int16},
-        {"int32", Family::int32},       {"int64", Family::int64},     {"uint16", Family::uint16},
-        {"uint32", Family::uint32},     {"uint64", Family::uint64},   {"float8", Family::float8},     {"float16", Family::float16},
-        {"bfloat16", Family::bfloat16}, {"float32", Family::float32}, {"float64", Family::float64},
+        {"stored", Family::stored},   {"bytes", Family::bytes},       {"int16", Family::int16},
+        {"int32", Family::int32},     {"int64", Family::int64},       {"uint16", Family::uint16},
+        {"uint32", Family::uint32},   {"uint64", Family::uint64},     {"float8", Family::float8},
+        {"float16", Family::float16}, {"bfloat16", Family::bfloat16}, {"float32", Family::float32},
+        {"float64", Family::float64},
     };
     return named(families, name, "family");
 }

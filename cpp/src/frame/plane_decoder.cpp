@@ -152,7 +152,8 @@ const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) co
 }
 
 const std::uint8_t* PlaneDecoder::pairs(std::size_t index) const {
-    if (!tiled() || classes_[index] == 0 || !is_paired((*plane_tables_)[classes_[index] - 1U])) return nullptr;
+    if (!tiled() || classes_[index] == 0 || !is_paired((*plane_tables_)[classes_[index] - 1U]))
+        return nullptr;
     return decoded_.get() + slack + index * tile_elements;
 }
 

@@ -39,7 +39,8 @@ class PlaneEncoder {
     struct Tile;
 
     Tile encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra, std::uint8_t* target) const;
-    void encode_pairs(std::size_t plane, std::size_t table, Bytes groups, std::uint8_t* target, Tile& tile) const;
+    void encode_pairs(std::size_t plane, std::size_t table, Bytes groups, std::uint8_t* target,
+                      Tile& tile) const;
     void encode_code(std::size_t plane, std::size_t table, Bytes symbols, std::uint8_t* target,
                      Tile& tile) const;
     std::size_t choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols) const;

@@ -30,11 +30,12 @@ struct Candidate {
 
 /// Whether windowed exponents with three mantissa bits as the symbol are smaller than exponents alone, and
 /// the base of the window.
-Candidate choose_exponent_layout(Candidate plain, LayoutId windowed, Bytes sample, std::size_t width) {
+Candidate choose_exponent_layout(Candidate plain, LayoutId windowed, Bytes sample, std::size_t width,
+                                 Level level) {
     std::array<std::uint32_t, 2048> counts{};  // of exponents with three mantissa bits
     for (std::size_t at = width - 2; at < sample.size(); at += width)
         ++counts[load_le<std::uint16_t>(sample.data() + at) >> 4 & 0x7ffU];
-    std::array<std::uint32_t, 256> exponents{};
+    Histogram exponents{};
     for (std::size_t i = 0; i < counts.size(); ++i) exponents[i / 8] += counts[i];
     unsigned largest = 255;
     while (largest > 0 && exponents[largest] == 0) --largest;
@@ -42,18 +43,19 @@ Candidate choose_exponent_layout(Candidate plain, LayoutId windowed, Bytes sampl
     constexpr unsigned room = 2;
     const unsigned top = std::min(largest + room, 255U);
     const unsigned base = top > window_exponents ? top - window_exponents : 0;
-    std::uint64_t outside = 0, total = 0;
-    for (unsigned exponent = 0; exponent < 256; ++exponent) {
-        total += exponents[exponent];
-        if (exponent != 0 && (exponent <= base || exponent > base + window_exponents))
-            outside += exponents[exponent];
+    std::uint64_t outside = 0;
+    Histogram symbols{};
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        const std::size_t exponent = i / 8;
+        const bool inside = exponent > base && exponent <= base + window_exponents;
+        symbols[inside ? i - 8 * base : i % 8] += counts[i];
+        if (exponent != 0 && !inside) outside += counts[i];
     }
+    // The other bits of an element, three extra bits with them, take a byte in both layouts.
     const std::uint64_t windowed_cost =
-        entropy_cost(counts) + 5 * cost_of_bit * total + escape_cost * outside;
-    const std::uint64_t plain_cost = entropy_cost(exponents) + 8 * cost_of_bit * total;
-    // Groups of ranks cost a little more than symbols.
-    if (windowed_cost + total * cost_of_bit / 16 < plain_cost)
-        return {windowed, static_cast<std::uint16_t>(base)};
+        coded_cost(symbols, layout_of(windowed).spare_bits, level) + escape_cost * outside;
+    const std::uint64_t plain_cost = coded_cost(exponents, 0, level);
+    if (windowed_cost + windowed_cost / 256 < plain_cost) return {windowed, static_cast<std::uint16_t>(base)};
     return plain;
 }
 
@@ -100,7 +102,7 @@ Candidate choose_integer_layout(LayoutId plain, LayoutId zigzag, Bytes sample) {
                                                                         : Candidate{plain};
 }
 
-Candidate choose_layout(Family family, std::uint64_t elements, Bytes sample) {
+Candidate choose_layout(Family family, Level level, std::uint64_t elements, Bytes sample) {
     const bool window = elements >= min_elements_for_window;
     switch (family) {
         case Family::stored: return {LayoutId::stored};
@@ -115,10 +117,10 @@ Candidate choose_layout(Family family, std::uint64_t elements, Bytes sample) {
         case Family::float16: return {LayoutId::float16};
         case Family::bfloat16:
             if (!window) return {LayoutId::float16};
-            return choose_exponent_layout({LayoutId::float16}, LayoutId::bfloat16w, sample, 2);
+            return choose_exponent_layout({LayoutId::float16}, LayoutId::bfloat16w, sample, 2, level);
         case Family::float32:
             if (!window) return {LayoutId::float32};
-            return choose_exponent_layout({LayoutId::float32}, LayoutId::float32w, sample, 4);
+            return choose_exponent_layout({LayoutId::float32}, LayoutId::float32w, sample, 4, level);
         case Family::float64: return {LayoutId::float64, float64_base(sample)};
     }
     return {LayoutId::stored};
@@ -162,15 +164,19 @@ SamplePlan plan_sample(std::uint64_t elements, std::size_t width) {
                                                         shortest_run, tile_elements / runs_of_tile);
     for (std::uint64_t i = 0; i < sampled; ++i) {
         const std::uint64_t start = i * whole_tiles / sampled * tile_elements;
-        for (std::uint64_t r = 0; r < runs_of_tile; ++r)
-            plan.ranges.emplace_back(start + r * (tile_elements / runs_of_tile), run);
+        for (std::uint64_t r = 0; r < runs_of_tile; ++r) {
+            // Runs at even distances would see the same rows of a matrix again and again.
+            const std::uint64_t room = tile_elements / runs_of_tile - run;
+            const std::uint64_t shift = (i * runs_of_tile + r) * 0x9E3779B97F4A7C15U >> 40;
+            plan.ranges.emplace_back(start + r * (tile_elements / runs_of_tile) + shift % (room + 1), run);
+        }
         plan.tiles.push_back(runs_of_tile * run);
     }
     return plan;
 }
 
 Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan, Bytes sample) {
-    const Candidate candidate = choose_layout(family, elements, sample);
+    const Candidate candidate = choose_layout(family, level, elements, sample);
     Training training{{candidate.layout, candidate.base, {}}, 1.0};
     const Layout& layout = layout_of(candidate.layout);
     if (layout.planes == 0 || plan.tiles.empty()) {
@@ -204,7 +210,7 @@ double order0(Bytes data, Family family) {
     const std::size_t n = data.size() / width;
     if (n == 0) return 8.0;
     data = data.first(n * width);
-    Candidate candidate = choose_layout(family, 0, data);
+    Candidate candidate = choose_layout(family, Level::normal, 0, data);
     if (candidate.layout == LayoutId::stored) candidate.layout = LayoutId::bytes;
     return static_cast<double>(order0_cost(candidate, data)) / cost_of_bit / static_cast<double>(data.size());
 }

@@ -127,18 +127,23 @@ Histogram group_weights(const Histogram& groups, std::size_t count) {
     return weights;
 }
 
-/// Weights of pairs of groups, which are taken to be independent. Pairs that are rarer than what a longest
-/// code takes from the others are left out.
-Histogram pair_weights(const Histogram& groups) {
+/// Weights of pairs of groups, which are taken to be independent, in parts of `pair_unit`. Pairs that are
+/// rarer than what a longest code takes from the others are left out; `dropped_share` is their weight.
+constexpr std::uint64_t pair_unit = std::uint64_t{1} << 24;
+
+Histogram pair_weights(const Histogram& groups, std::uint32_t& dropped_share) {
     const std::uint64_t total = total_of(groups);
-    constexpr std::uint64_t rarest_pair = 150'000, unit = std::uint64_t{1} << 24;
+    constexpr std::uint64_t rarest_pair = 150'000, unit = pair_unit;
     Histogram pairs{};
+    std::uint32_t dropped = 0;
     for (std::size_t high = 0; high < 16; ++high) {
         for (std::size_t low = 0; low < 16; ++low) {
             const std::uint64_t weight = std::uint64_t{groups[high]} * groups[low] * unit / total / total;
-            if (weight * rarest_pair >= unit) pairs[high << 4 | low] = static_cast<std::uint32_t>(weight);
+            const bool coded = weight * rarest_pair >= unit;
+            (coded ? pairs[high << 4 | low] : dropped) += static_cast<std::uint32_t>(weight);
         }
     }
+    dropped_share = dropped;
     return pairs;
 }
 
@@ -148,10 +153,12 @@ RankedTable ranked_table(const Histogram& counts, unsigned extra_bits, Level lev
     const Code code = code_for(groups, group_weights(groups, ranking.groups()), level);
     const RankedTable single{ranking, false, code};
     if (std::holds_alternative<LayeredTable>(code)) return single;
-    const Histogram pairs = pair_weights(groups);
+    std::uint32_t dropped = 0;
+    const Histogram pairs = pair_weights(groups, dropped);
     if (std::ranges::count(pairs, 0U) > std::ptrdiff_t{254}) return single;
     const RankedTable paired{ranking, true, huffman_for(pairs)};
-    return cost_of(counts, paired) < cost_of(counts, single) ? paired : single;
+    const std::uint64_t escapes = total_of(counts) * dropped / pair_unit * escape_cost;
+    return cost_of(counts, paired) + escapes < cost_of(counts, single) ? paired : single;
 }
 
 /// How many bits of ranks are stored rather than coded, by the histogram of the whole sample; 0 for none.
@@ -340,6 +347,17 @@ bool is_noise(const PlaneSample& sample, const Histogram& whole) {
     const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * sample.symbols.size();
     return entropy_cost(whole) + 2 * shortfall + stored / 1024 >= stored;
 }
+
+}  // namespace
+
+std::uint64_t coded_cost(const Histogram& counts, unsigned extra_bits, Level level) {
+    if (std::ranges::count(counts, 0U) > std::ptrdiff_t{254}) return 0;
+    if (extra_bits != 0) return cost_of(counts, ranked_table(counts, extra_bits, level));
+    return std::visit([&](const auto& table) { return cost_of(counts, table); },
+                      code_for(counts, counts, level));
+}
+
+namespace {
 
 std::size_t classes_for(std::size_t sampled_tiles) {
     return sampled_tiles < 8 ? 1 : sampled_tiles < 24 ? 2 : ClassCosts::classes;

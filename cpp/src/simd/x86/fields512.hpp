@@ -99,10 +99,9 @@ struct Fields512 {
         }
         /// Adds sign and lower mantissa bits: (constant & raw) | looked up.
         Words join(__m512i raw, __m512i upper, __m512i lower) const {
-            return interleave_(_mm512_ternarylogic_epi64(_mm512_set1_epi8(-128), _mm512_slli_epi16(raw, 7),
-                                                         upper, 0xEA),
-                               _mm512_ternarylogic_epi64(_mm512_set1_epi8(15), _mm512_srli_epi16(raw, 1),
-                                                         lower, 0xEA));
+            return interleave_(
+                _mm512_ternarylogic_epi64(_mm512_set1_epi8(-128), _mm512_slli_epi16(raw, 7), upper, 0xEA),
+                _mm512_ternarylogic_epi64(_mm512_set1_epi8(15), _mm512_srli_epi16(raw, 1), lower, 0xEA));
         }
 
         explicit Upper(const RankBytes& bytes) : upper_(bytes.upper), lower_(bytes.lower) {}
@@ -111,7 +110,8 @@ struct Fields512 {
         Interleave interleave_;
     };
 
-    // Each puts 64 elements of a layout together from their upper halves, and asks for the next tile's memory.
+    // Each puts 64 elements of a layout together from their upper halves, and asks for the next tile's
+    // memory.
     struct StoreBfloat16 {
         static constexpr std::size_t stored_planes = 1;
         const std::uint8_t* const* planes;
@@ -138,7 +138,8 @@ struct Fields512 {
         }
     };
 
-    /// Asks for the next tile of the planes behind plane 0, which are mostly stored: they lie one behind the other.
+    /// Asks for the next tile of the planes behind plane 0, which are mostly stored: they lie one behind the
+    /// other.
     template <std::size_t count>
     static void prefetch_planes(const std::uint8_t* const* planes, std::size_t i) {
         for (std::size_t p = 1; p <= count; ++p) prefetch(planes[p] + i + tile_elements);
