@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import chart, environment, loading, machine, matrix, memory, report, sizes
 from benchmarks.datasets import DATASETS, NEEDS, Dataset, DatasetError
-from benchmarks.processes import ROOT, Process
+from benchmarks.processes import ROOT, Process, WorkerError
 from benchmarks.timing import RUNS
 from scripts.fetch_models import DownloadError, fetch
 from zipnn.frames import LEVELS
@@ -148,7 +148,7 @@ def _say(what: str) -> None:
 
 
 def run(peers: Path, quick: bool) -> Results:
-    """Measure everything and return what goes into the JSON. Raises WorkerError, DatasetError."""
+    """Measure everything and return what goes into the JSON. Raises WorkerError, OSError."""
     WORK.mkdir(exist_ok=True)
     runs = QUICK_RUNS if quick else RUNS
     datasets = DATASETS[:1] if quick else DATASETS
@@ -183,7 +183,11 @@ def main() -> int:
     parser.add_argument("--peers", type=Path, required=True, help="the environment of benchmarks.environment")
     parser.add_argument("--quick", action="store_true", help="one buffer and three runs, to try it out")
     options = parser.parse_args()
-    results = run(options.peers, options.quick)
+    try:
+        results = run(options.peers, options.quick)
+    except (WorkerError, OSError) as error:
+        print(f"\nbenchmark: {error}", file=sys.stderr)
+        return 1
     target = WORK / "quick" if options.quick else DOCS
     target.mkdir(exist_ok=True)
     (target / "benchmarks.json").write_text(json.dumps(results, indent=1) + "\n")
