@@ -3,6 +3,8 @@
 # make demo           set everything up, then compress, verify, load and restore a real model
 # make test           lint, C++ tests and Python tests
 # make test-sanitize  C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make bench          measure zipnn beside its peers (about ten minutes), write docs/benchmarks.*
+# make bench-quick    the same for one buffer, three runs, into .bench/quick
 # make build          only build and install the package into $(VENV)
 # make lint, make format, make clean
 #
@@ -15,11 +17,12 @@ TORCH ?= torch==2.13.0
 BUILD_TOOLS := scikit-build-core==1.1.2 nanobind==3.1.0 cmake==4.4.5 ninja==1.13.2
 
 BIN := $(VENV)/bin
+PEERS := .bench/peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP := $(shell find cpp -name '*.[ch]pp' -not -path 'cpp/tests/*')
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo lint format test test-cpp test-python test-sanitize clean
+.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize clean
 
 build: $(VENV)/built
 
@@ -52,8 +55,14 @@ test-sanitize: $(VENV)/tools
 test-python: $(VENV)/tested $(VENV)/built
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/tested $(VENV)/built $(PEERS)/made
+	$(BIN)/python -m benchmarks.run --peers $(PEERS)
+
+bench-quick: $(VENV)/tested $(VENV)/built $(PEERS)/made
+	$(BIN)/python -m benchmarks.run --peers $(PEERS) --quick
+
 clean:
-	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .bench $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The files in $(VENV) stand for steps that were completed; each names what the step depends on.
 
@@ -72,3 +81,7 @@ $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
 	$(PIP) install --quiet --group test --group lint
 	touch $@
+
+# Apart, for one of the peers is a package called zipnn too.
+$(PEERS)/made: benchmarks/peers.txt benchmarks/environment.py
+	$(PYTHON) -m benchmarks.environment $(PEERS)

@@ -16,17 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_dtypes
-import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 import zipnn
+from benchmarks.datasets import ASTRA, MINILM, NEEDS, Tensors, cast, cast_e4m3, read_torch
 from scripts.fetch_models import fetch, sha256_of
-
-Tensors = dict[str, np.ndarray]
-
-MINILM = "minilm-l6-f32.safetensors"
-ASTRA = "astra-i3resnet152-bf16.pt"
+from zipnn.frames import LEVELS
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,14 @@ class Case:
     Attributes:
         name: what the file holds.
         model: the released model (see `scripts/fetch_models.py`).
+        dtype: of its weights, by its name in safetensors.
         make: gives the tensors of the file, from the path of the model; None: the model as released.
         bounds: for each level, the most that the compressed file may take, in percent of the original.
     """
 
     name: str
     model: str
+    dtype: str
     make: Callable[[Path], Tensors] | None
     bounds: dict[str, float]
 
@@ -54,51 +51,13 @@ class Case:
         return path
 
 
-def cast(*steps: type | np.dtype) -> Callable[[Path], Tensors]:
-    """Reads a model and casts its fp32 tensors, one dtype after the other."""
-
-    def make(model: Path) -> Tensors:
-        tensors = load_file(model)
-        for name, array in tensors.items():
-            if array.dtype == np.float32:
-                for step in steps:
-                    tensors[name] = tensors[name].astype(step)
-        return tensors
-
-    return make
-
-
-def cast_e4m3(model: Path) -> Tensors:
-    """Reads a model and casts its fp32 tensors to fp8, scaled so that each uses the whole range."""
-    tensors = load_file(model)
-    for name, array in tensors.items():
-        if array.dtype == np.float32:
-            scale = np.abs(array).max(initial=0) / 448 or 1
-            tensors[name] = (array / scale).astype(ml_dtypes.float8_e4m3fn)
-    return tensors
-
-
-def read_torch(model: Path) -> Tensors:
-    """The tensors of a PyTorch checkpoint of bf16 and integer tensors."""
-    import torch
-
-    state = torch.load(model, weights_only=True, mmap=True)["state_dict"]
-    tensors = {}
-    for name, tensor in state.items():
-        if tensor.dtype == torch.bfloat16:
-            tensors[name] = tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-        else:
-            tensors[name] = tensor.contiguous().numpy()
-    return tensors
-
-
 CASES = (
-    Case("MiniLM, fp32 as released", MINILM, None, {"default": 81.95}),
-    Case("MiniLM, cast to bf16", MINILM, cast(ml_dtypes.bfloat16), {"default": 66.3, "fast": 66.8}),
-    Case("MiniLM, cast to fp16", MINILM, cast(np.float16), {"default": 84.8}),
-    Case("MiniLM, bf16 widened to fp32", MINILM, cast(ml_dtypes.bfloat16, np.float32), {"default": 33.7}),
-    Case("MiniLM, cast to e4m3, scaled", MINILM, cast_e4m3, {"default": 82.3}),
-    Case("ASTRA ResNet-152, bf16 as released", ASTRA, read_torch, {"default": 67.0}),
+    Case("MiniLM, fp32 as released", MINILM, "F32", None, {"default": 81.95}),
+    Case("MiniLM, cast to bf16", MINILM, "BF16", cast("bfloat16"), {"default": 66.3, "fast": 66.8}),
+    Case("MiniLM, cast to fp16", MINILM, "F16", cast("float16"), {"default": 84.8}),
+    Case("MiniLM, bf16 widened to fp32", MINILM, "F32", cast("bfloat16", "float32"), {"default": 33.7}),
+    Case("MiniLM, cast to e4m3, scaled", MINILM, "F8_E4M3", cast_e4m3, {"default": 82.3}),
+    Case("ASTRA ResNet-152, bf16 as released", ASTRA, "BF16", read_torch, {"default": 67.0}),
 )
 
 
@@ -133,12 +92,17 @@ def main() -> int:
     """Print the table. Returns the exit code: 1 if a size is over its bound."""
     models = fetch({case.model for case in CASES})
     too_large = False
-    print("| file | original | `default` | `fast` |\n|---|--:|--:|--:|")
+    print("| file | original | " + " | ".join(f"`{level}`" for level in LEVELS) + " |")
+    print("|---|--:|" + "--:|" * len(LEVELS))
     for case in CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            sizes = measure(case, models[case.model], Path(folder), ("default", "fast"))
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                sizes = measure(case, models[case.model], Path(folder), LEVELS)
+        except ImportError as error:
+            print(f"| {case.name} | needs the package {error.name}: {NEEDS} |")
+            continue
         percent = {level: 100 * small / size for level, (size, small) in sizes.items()}
-        columns = " | ".join(f"{percent[level]:.2f} %" for level in ("default", "fast"))
+        columns = " | ".join(f"{percent[level]:.2f} %" for level in LEVELS)
         print(f"| {case.name} | {sizes['default'][0] / 1e6:.1f} MB | {columns} |", flush=True)
         too_large |= any(percent[level] > bound for level, bound in case.bounds.items())
     return int(too_large)
