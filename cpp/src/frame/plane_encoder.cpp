@@ -13,7 +13,7 @@ namespace zipnn {
 namespace {
 
 /// Symbols of a tile by which its class is chosen: `probe_runs` runs, evenly spread.
-constexpr std::size_t probe_runs = 4, probe_run = 128;
+constexpr std::size_t probe_runs = 8, probe_run = 96;
 /// Room for any tile's payload in front of the kernels' own needs.
 constexpr std::size_t payload_room = 2 * tile_elements + 16;
 
