@@ -8,13 +8,6 @@
 namespace zipnn {
 namespace {
 
-/// A package of package-merge: its weight and, implicitly by position, what it was made of.
-struct Package {
-    std::uint64_t weight;
-    std::int16_t symbol;  ///< index into the sorted symbols, or -1: the pair starting at `pair`
-    std::uint16_t pair;
-};
-
 std::uint32_t reverse_bits(std::uint32_t code, unsigned length) {
     std::uint32_t reversed = 0;
     for (unsigned i = 0; i < length; ++i) reversed |= (code >> i & 1U) << (length - 1 - i);
@@ -36,47 +29,91 @@ std::array<std::uint16_t, 256> canonical_codes(const CodeLengths& lengths) {
 
 }  // namespace
 
+namespace {
+
+/// Symbols with a count, rarest first.
+struct SortedCounts {
+    explicit SortedCounts(const Histogram& counts) {
+        std::array<std::uint64_t, 256> keys;
+        for (std::size_t symbol = 0; symbol < 256; ++symbol)
+            if (counts[symbol] != 0) keys[size++] = std::uint64_t{counts[symbol]} << 8 | symbol;
+        std::sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(size));
+        for (std::size_t i = 0; i < size; ++i) {
+            weights[i] = keys[i] >> 8;
+            symbols[i] = static_cast<std::uint8_t>(keys[i] & 0xff);
+        }
+    }
+
+    std::size_t size = 0;
+    std::array<std::uint64_t, 256> weights;
+    std::array<std::uint8_t, 256> symbols;
+};
+
+/// Lengths without a limit (Huffman 1952, with two queues). Returns the largest.
+unsigned unlimited_lengths(const SortedCounts& sorted, std::array<std::uint8_t, 256>& lengths) {
+    const std::size_t n = sorted.size;
+    std::array<std::uint64_t, 256> joined;     // weights of inner nodes, in order of their making
+    std::array<std::uint16_t, 512> parent{};  // of the leaves, then of the inner nodes
+    std::size_t leaf = 0, inner = 0;
+    for (std::size_t made = 0; made + 1 < n; ++made) {
+        joined[made] = 0;
+        for (int child = 0; child < 2; ++child) {
+            const bool take_leaf = leaf < n && (inner == made || sorted.weights[leaf] <= joined[inner]);
+            joined[made] += take_leaf ? sorted.weights[leaf] : joined[inner];
+            parent[take_leaf ? leaf++ : n + inner++] = static_cast<std::uint16_t>(made);
+        }
+    }
+    std::array<std::uint8_t, 256> depth{};  // of the inner nodes; the root is the last
+    for (std::size_t node = n - 2; node-- > 0;)
+        depth[node] = static_cast<std::uint8_t>(depth[parent[n + node]] + 1);
+    unsigned largest = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        lengths[i] = static_cast<std::uint8_t>(depth[parent[i]] + 1);
+        largest = std::max<unsigned>(largest, lengths[i]);
+    }
+    return largest;
+}
+
+/// Lengths up to `limit` (package-merge; Larmore and Hirschberg 1990).
+void limited_lengths(const SortedCounts& sorted, unsigned limit, std::array<std::uint8_t, 256>& lengths) {
+    const std::size_t n = sorted.size;
+    // A level's packages by weight: each is a symbol, or a pair of the level below.
+    std::array<std::array<bool, 512>, max_code_bits> is_symbol;
+    std::array<std::uint64_t, 512> below, level;
+    std::size_t below_size = 0;
+    for (unsigned l = 0; l < limit; ++l) {
+        std::size_t symbol = 0, pair = 0, size = 0;
+        while (symbol < n || pair + 1 < below_size) {
+            const std::uint64_t pair_weight =
+                pair + 1 < below_size ? below[pair] + below[pair + 1] : ~std::uint64_t{0};
+            const bool take_symbol = symbol < n && sorted.weights[symbol] <= pair_weight;
+            is_symbol[l][size] = take_symbol;
+            level[size++] = take_symbol ? sorted.weights[symbol] : pair_weight;
+            take_symbol ? ++symbol : pair += 2;
+        }
+        std::copy_n(level.begin(), size, below.begin());
+        below_size = size;
+    }
+    // The cheapest 2n-2 packages of the last level; each level's symbols are its first ones, and its pairs
+    // the first pairs of the level below.
+    std::fill_n(lengths.begin(), n, std::uint8_t{0});
+    std::size_t take = 2 * n - 2;
+    for (unsigned l = limit; l-- > 0;) {
+        std::size_t symbols = 0;
+        for (std::size_t i = 0; i < take; ++i) symbols += is_symbol[l][i] ? 1 : 0;
+        for (std::size_t i = 0; i < symbols; ++i) ++lengths[i];
+        take = 2 * (take - symbols);
+    }
+}
+
+}  // namespace
+
 CodeLengths huffman_lengths(const Histogram& counts, unsigned limit) {
-    std::vector<std::uint8_t> symbols;
-    for (std::size_t symbol = 0; symbol < 256; ++symbol)
-        if (counts[symbol] != 0) symbols.push_back(static_cast<std::uint8_t>(symbol));
-    std::ranges::stable_sort(symbols, {}, [&](std::uint8_t symbol) { return counts[symbol]; });
-
-    std::array<std::vector<Package>, max_code_bits> levels;
-    for (std::size_t level = 0; level < limit; ++level) {
-        std::vector<Package>& merged = levels[level];
-        merged.reserve(2 * symbols.size());
-        const std::vector<Package> none;
-        const std::vector<Package>& below = level == 0 ? none : levels[level - 1];
-        std::size_t symbol = 0, pair = 0;
-        while (symbol < symbols.size() || pair + 1 < below.size()) {
-            const bool have_pair = pair + 1 < below.size();
-            const std::uint64_t pair_weight = have_pair ? below[pair].weight + below[pair + 1].weight : 0;
-            if (!have_pair || (symbol < symbols.size() && counts[symbols[symbol]] <= pair_weight)) {
-                merged.push_back({counts[symbols[symbol]], static_cast<std::int16_t>(symbol), 0});
-                ++symbol;
-            } else {
-                merged.push_back({pair_weight, -1, static_cast<std::uint16_t>(pair)});
-                pair += 2;
-            }
-        }
-    }
-
-    // The cheapest 2n-2 packages of the last level; each holds the first pairs of the level below,
-    // so a count per level suffices.
+    const SortedCounts sorted(counts);
+    std::array<std::uint8_t, 256> by_weight{};
+    if (unlimited_lengths(sorted, by_weight) > limit) limited_lengths(sorted, limit, by_weight);
     CodeLengths lengths{};
-    std::size_t take = 2 * symbols.size() - 2;
-    for (std::size_t level = limit; level-- > 0;) {
-        std::size_t pairs = 0;
-        for (std::size_t i = 0; i < take; ++i) {
-            const Package& package = levels[level][i];
-            if (package.symbol >= 0)
-                ++lengths[symbols[static_cast<std::size_t>(package.symbol)]];
-            else
-                ++pairs;
-        }
-        take = 2 * pairs;
-    }
+    for (std::size_t i = 0; i < sorted.size; ++i) lengths[sorted.symbols[i]] = by_weight[i];
     return lengths;
 }
 

@@ -21,6 +21,8 @@ constexpr std::uint32_t seen_weight = 8;
 constexpr std::uint64_t extra_bits_gain = 4096;
 /// A table fits its own sample better than the rest of the plane: by about a bit for each symbol.
 constexpr std::uint64_t overfit_cost = 3 * cost_of_bit / 2;
+/// About what a table takes in the coder section.
+constexpr std::uint64_t table_bytes = 64;
 /// A plane whose tables save less than 1/128 is stored: it decodes faster.
 constexpr std::uint64_t least_gain = 128;
 
@@ -94,10 +96,9 @@ std::uint64_t cost_of(const Histogram& counts, const Table& table) {
 
 /// Codes of up to 12 bits where they are at least 1/1024 smaller than those of 11, which decode faster.
 HuffmanTable huffman_for(const Histogram& weights) {
-    const CodeLengths lengths = huffman_lengths(weights, short_code_bits);
-    const HuffmanTable narrow{lengths};
-    if (std::ranges::max(lengths) < short_code_bits) return narrow;  // the limit costs nothing
     const HuffmanTable wide{huffman_lengths(weights, max_code_bits)};
+    if (std::ranges::max(wide.lengths) <= short_code_bits) return wide;
+    const HuffmanTable narrow{huffman_lengths(weights, short_code_bits)};
     const std::uint64_t wide_cost = cost_of(weights, wide);
     return wide_cost + wide_cost / 1024 <= cost_of(weights, narrow) ? wide : narrow;
 }
@@ -156,7 +157,7 @@ RankedTable ranked_table(const Histogram& counts, unsigned extra_bits, Level lev
     std::uint32_t dropped = 0;
     const Histogram pairs = pair_weights(groups, dropped);
     if (std::ranges::count(pairs, 0U) > std::ptrdiff_t{254}) return single;
-    const RankedTable paired{ranking, true, huffman_for(pairs)};
+    const RankedTable paired{ranking, true, HuffmanTable{huffman_lengths(pairs, max_code_bits)}};
     const std::uint64_t escapes = total_of(counts) * dropped / pair_unit * escape_cost;
     return cost_of(counts, paired) + escapes < cost_of(counts, single) ? paired : single;
 }
@@ -188,9 +189,9 @@ unsigned choose_extra_bits(const Histogram& whole, Level level) {
     }
     for (unsigned bits = max_extra_bits; bits > 0; --bits) {
         const Histogram counts = groups(bits);
-        if (!has_two(counts)) continue;
-        if (cost_of(whole, Table(ranked_table(whole, bits, Level::normal))) + extra_cost(bits) <=
-            plain + plain / extra_bits_gain)
+        const std::uint64_t limit = plain + plain / extra_bits_gain;
+        if (!has_two(counts) || entropy_cost(counts) + extra_cost(bits) > limit) continue;
+        if (cost_of(whole, Table(ranked_table(whole, bits, Level::normal))) + extra_cost(bits) <= limit)
             return bits;
     }
     return 0;
@@ -217,34 +218,44 @@ class Clustering {
         classes_.resize(tiles_.size());
     }
 
-    /// Tables of at most `count` classes, and what the sample costs with them, tables included.
-    PlaneTraining tables(std::size_t count) {
-        const std::size_t share = count > 1 ? clustering_share : 1;
+    /// Divides the tiles among at most `count` classes. Returns about what the sample costs with them.
+    std::uint64_t divide(std::size_t count) {
+        std::uint64_t cost = entropy_cost(whole_);
+        std::ranges::fill(classes_, std::size_t{0});
         if (count > 1) {
             divide_evenly(count);
             for (int round = 0; round < clustering_rounds; ++round) {
-                const auto groups = group_histograms(count, share);
+                const auto groups = group_histograms(count, clustering_share);
                 ClassCosts costs = no_classes();
                 for (std::size_t i = 0; i < count; ++i)
                     if (total_of(groups[i]) != 0) costs.set(i, ideal_costs(groups[i]));
-                assign(costs, share);
+                cost = assign(costs, 0, clustering_share) * clustering_share;
             }
-        } else {
-            std::ranges::fill(classes_, std::size_t{0});
         }
+        const auto symbols = static_cast<std::uint64_t>(256 - std::ranges::count(whole_, 0U));
+        const std::uint64_t table = table_bytes * 8 * cost_of_bit / scale();
+        return cost + count * (table + (scale() > 1 ? symbols * overfit_cost : 0));
+    }
+
+    const std::vector<std::size_t>& classes() const { return classes_; }
+
+    /// Tables for tiles that were divided so, and what the sample costs with them, tables included.
+    PlaneTraining tables(const std::vector<std::size_t>& classes) {
+        classes_ = classes;
+        const auto last = std::ranges::max_element(classes, {}, [](std::size_t i) { return i + 1; });
+        const std::size_t count = classes.empty() ? 0 : *last + 1;
+        const std::size_t share = count > 1 ? clustering_share : 1;
         PlaneTraining training{};
         ClassCosts costs = no_classes();
-        std::uint64_t overhead = 0, overfit = 0;
+        std::uint64_t overhead = 0;
         for (const Histogram& group : group_histograms(count, 1)) {
             if (total_of(group) == 0) continue;
             Table table = table_for(group);
             costs.set(training.tables.size(), table_costs(table));
             overhead += table_size_cost(table);
-            overfit += static_cast<std::uint64_t>(256 - std::ranges::count(group, 0U)) * overfit_cost;
             training.tables.push_back(std::move(table));
         }
-        const std::uint64_t scale = std::max<std::uint64_t>(1, sample_.elements / sample_.symbols.size());
-        training.cost = assign(costs, share) * share + overhead / scale + (scale > 1 ? overfit : 0);
+        training.cost = assign(costs, extra_cost(), share) * share + overhead / scale();
         drop_unused(training);
         return training;
     }
@@ -257,6 +268,11 @@ class Clustering {
         if (extra_bits_ != 0) return ranked_table(counts, extra_bits_, level_);
         const Code code = code_for(counts, with_unseen(counts, whole_, sample_.exponent), level_);
         return std::visit([](const auto& table) { return Table(table); }, code);
+    }
+
+    /// Symbols of the plane for each of the sample.
+    std::uint64_t scale() const {
+        return std::max<std::uint64_t>(1, sample_.elements / sample_.symbols.size());
     }
 
     /// Cost of a symbol beside its code.
@@ -304,15 +320,15 @@ class Clustering {
     }
 
     /// Each tile to its cheapest class, or to none where storing is cheaper, by a share of its symbols.
-    /// Returns the cost.
-    std::uint64_t assign(const ClassCosts& costs, std::size_t share) {
+    /// `extra_cost`: of a coded symbol, beside its cost in the class. Returns the cost.
+    std::uint64_t assign(const ClassCosts& costs, std::uint64_t extra_cost, std::size_t share) {
         std::uint64_t total = 0;
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             std::array<std::uint64_t, ClassCosts::classes> sums{};
             const Bytes symbols = part_of(tile, share);
             costs.add(symbols, sums);
             const auto best = std::ranges::min_element(sums);
-            const std::uint64_t extra = extra_cost() * symbols.size();
+            const std::uint64_t extra = extra_cost * symbols.size();
             const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * symbols.size() - extra;
             const bool coded = *best + *best / least_gain < stored;
             classes_[tile] = coded ? static_cast<std::size_t>(best - sums.begin()) : stored_class;
@@ -373,21 +389,23 @@ Histogram histogram_of(Bytes symbols) {
 
 PlaneTraining train_plane(const PlaneSample& sample, Level level) {
     const std::uint64_t stored = std::uint64_t{stored_symbol_cost} * sample.symbols.size();
-    PlaneTraining best{{}, stored - stored / least_gain, {}};
     const Histogram whole = histogram_of(sample.symbols);
     if (is_noise(sample, whole)) return {{}, stored, {}};
     const bool several = std::ranges::count(whole, 0U) <= std::ptrdiff_t{254};
     unsigned extra_bits = sample.spare_bits;
     if (extra_bits == 0 && sample.rankable && several) extra_bits = choose_extra_bits(whole, level);
     Clustering clustering(sample, whole, extra_bits, level);
-    const auto consider = [&](PlaneTraining candidate) {
-        if (candidate.cost < best.cost) best = std::move(candidate);
-    };
-    consider(clustering.tables(1));
-    for (std::size_t count = 2; count <= classes_for(sample.tiles.size()); count *= 2)
-        consider(clustering.tables(count));
-    if (best.tables.empty()) best.cost = stored;
-    return best;
+    std::uint64_t least = clustering.divide(1);
+    std::vector<std::size_t> classes = clustering.classes();
+    for (std::size_t count = 2; count <= classes_for(sample.tiles.size()); count *= 2) {
+        const std::uint64_t cost = clustering.divide(count);
+        if (cost >= least) continue;
+        least = cost;
+        classes = clustering.classes();
+    }
+    PlaneTraining training = clustering.tables(classes);
+    if (training.tables.empty() || training.cost >= stored - stored / least_gain) return {{}, stored, {}};
+    return training;
 }
 
 }  // namespace zipnn
