@@ -47,17 +47,31 @@ std::uint64_t entropy_cost(std::span<const std::uint32_t> counts) {
 }
 
 void ClassCosts::set(std::size_t index, const std::array<std::uint32_t, 256>& symbol_costs) {
-    for (std::size_t symbol = 0; symbol < 256; ++symbol) cost[symbol][index] = symbol_costs[symbol];
+    const std::size_t word = index / 2, shift = index % 2 * 32;
+    for (std::size_t symbol = 0; symbol < 256; ++symbol)
+        cost[symbol][word] = (cost[symbol][word] & ~(std::uint64_t{0xffffffff} << shift)) |
+                             std::uint64_t{symbol_costs[symbol]} << shift;
 }
 
 void ClassCosts::add(Bytes symbols, std::array<std::uint64_t, classes>& sums) const {
     // 32-bit sums cannot overflow within a tile: 4096 * 43 bits * 256 < 2^26.
-    for (; !symbols.empty(); symbols = symbols.subspan(std::min(symbols.size(), tile_elements))) {
-        std::array<std::uint32_t, classes> part{};
-        for (const std::uint8_t symbol : symbols.first(std::min(symbols.size(), tile_elements)))
-            for (std::size_t i = 0; i < classes; ++i) part[i] += cost[symbol][i];
-        for (std::size_t i = 0; i < classes; ++i) sums[i] += part[i];
+    while (!symbols.empty()) {
+        const Bytes part = symbols.first(std::min(symbols.size(), tile_elements));
+        symbols = symbols.subspan(part.size());
+        std::uint64_t low = 0, high = 0;
+        for (const std::uint8_t symbol : part) {
+            low += cost[symbol][0];
+            high += cost[symbol][1];
+        }
+        sums[0] += low & 0xffffffffU;
+        sums[1] += low >> 32;
+        sums[2] += high & 0xffffffffU;
+        sums[3] += high >> 32;
     }
+}
+
+void ClassCosts::fill(std::uint32_t symbol_cost) {
+    for (auto& words : cost) words.fill(std::uint64_t{symbol_cost} << 32 | symbol_cost);
 }
 
 std::array<std::uint32_t, 256> ideal_costs(const Histogram& counts) {

@@ -25,8 +25,11 @@ std::uint64_t entropy_cost(std::span<const std::uint32_t> counts);
 /// Up to four classes side by side, so that one pass over symbols sums the cost under each.
 struct ClassCosts {
     static constexpr std::size_t classes = 4;
-    std::array<std::array<std::uint32_t, classes>, 256> cost{};
+    /// Of each symbol, two classes a word: class i in the half i % 2 of word i / 2.
+    std::array<std::array<std::uint64_t, classes / 2>, 256> cost{};
 
+    /// Every symbol of every class costs as much.
+    void fill(std::uint32_t symbol_cost);
     void set(std::size_t index, const std::array<std::uint32_t, 256>& symbol_costs);
     void add(Bytes symbols, std::array<std::uint64_t, classes>& sums) const;
 };

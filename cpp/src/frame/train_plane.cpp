@@ -283,7 +283,7 @@ class Clustering {
     /// Classes that are not there cost more than storing.
     static ClassCosts no_classes() {
         ClassCosts costs;
-        for (auto& cost : costs.cost) cost.fill(escape_cost);
+        costs.fill(escape_cost);
         return costs;
     }
 
@@ -297,8 +297,9 @@ class Clustering {
         std::vector<std::pair<std::uint64_t, std::size_t>> order;
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             std::uint64_t key = 0;
-            for (const std::uint8_t symbol : tiles_[tile]) key += keys[symbol];
-            order.emplace_back(key * tile_elements / std::max<std::size_t>(1, tiles_[tile].size()), tile);
+            const Bytes symbols = part_of(tile, clustering_share);
+            for (const std::uint8_t symbol : symbols) key += keys[symbol];
+            order.emplace_back(key * tile_elements / std::max<std::size_t>(1, symbols.size()), tile);
         }
         std::ranges::sort(order);
         for (std::size_t i = 0; i < order.size(); ++i) classes_[order[i].second] = i * count / order.size();
@@ -395,13 +396,11 @@ PlaneTraining train_plane(const PlaneSample& sample, Level level) {
     unsigned extra_bits = sample.spare_bits;
     if (extra_bits == 0 && sample.rankable && several) extra_bits = choose_extra_bits(whole, level);
     Clustering clustering(sample, whole, extra_bits, level);
-    std::uint64_t least = clustering.divide(1);
+    const std::uint64_t least = clustering.divide(1);
     std::vector<std::size_t> classes = clustering.classes();
-    for (std::size_t count = 2; count <= classes_for(sample.tiles.size()); count *= 2) {
+    if (const std::size_t count = classes_for(sample.tiles.size()); count > 1) {
         const std::uint64_t cost = clustering.divide(count);
-        if (cost >= least) continue;
-        least = cost;
-        classes = clustering.classes();
+        if (cost < least) classes = clustering.classes();
     }
     PlaneTraining training = clustering.tables(classes);
     if (training.tables.empty() || training.cost >= stored - stored / least_gain) return {{}, stored, {}};
