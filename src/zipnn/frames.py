@@ -68,7 +68,9 @@ class FrameReader:
         size = self.head.data_size
         if out.nbytes != size:
             raise ValueError(f"out has {out.nbytes} bytes, the frame's data {size}")
-        for first, count in self._groups(0, self._chunk_count()):
+        # Small groups: their payloads stay in the caches, and their memory is used again.
+        group = max(limits.READ_AT_ONCE, 2 * (threads or _core.default_threads()) * self.head.chunk_bytes)
+        for first, count in self._groups(0, self._chunk_count(), group):
             start, stop = self._extent(first, count)
             self._decode(first, count, out[start:stop], threads)
         self._check_padding()
@@ -116,9 +118,9 @@ class FrameReader:
             )
         return self.head.chunk_count
 
-    def _groups(self, first: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The chunks first..stop-1 as (first, count), each group within a window."""
-        step = max(1, limits.WINDOW // self.head.chunk_bytes) if stop > first else 1
+    def _groups(self, first: int, stop: int, most: int = limits.WINDOW) -> Iterator[tuple[int, int]]:
+        """The chunks first..stop-1 as (first, count), each group of `most` bytes and within a window."""
+        step = max(1, min(most, limits.WINDOW) // self.head.chunk_bytes) if stop > first else 1
         for chunk in range(first, stop, step):
             yield chunk, min(step, stop - chunk)
 

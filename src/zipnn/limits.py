@@ -6,6 +6,9 @@ from __future__ import annotations
 WINDOW = 64 << 20
 """Original data held at once while a frame is streamed."""
 
+READ_AT_ONCE = 8 << 20
+"""Data whose payloads are read at a time where all of a tensor is decoded."""
+
 HEAD_PREFIX = 4096
 """First read of a frame. The head of most frames fits; a second read gets the rest of a larger one."""
 

@@ -52,7 +52,7 @@ struct SortedCounts {
 /// Lengths without a limit (Huffman 1952, with two queues). Returns the largest.
 unsigned unlimited_lengths(const SortedCounts& sorted, std::array<std::uint8_t, 256>& lengths) {
     const std::size_t n = sorted.size;
-    std::array<std::uint64_t, 256> joined;     // weights of inner nodes, in order of their making
+    std::array<std::uint64_t, 256> joined;    // weights of inner nodes, in order of their making
     std::array<std::uint16_t, 512> parent{};  // of the leaves, then of the inner nodes
     std::size_t leaf = 0, inner = 0;
     for (std::size_t made = 0; made + 1 < n; ++made) {
@@ -183,8 +183,9 @@ class EntryFiller {
 
 }  // namespace
 
-void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
-    table.bits = std::ranges::max(lengths) <= short_code_bits ? short_code_bits : max_code_bits;
+void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table, bool several) {
+    const unsigned longest = std::ranges::max(lengths);
+    table.bits = !several ? longest : longest <= short_code_bits ? short_code_bits : max_code_bits;
     const std::uint32_t size = 1U << table.bits;
     const auto codes = canonical_codes(lengths);
     for (std::size_t symbol = 0; symbol < 256; ++symbol) {
@@ -193,8 +194,8 @@ void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table) {
         for (std::uint32_t at = codes[symbol]; at < size; at += 1U << length)
             table.single[at] = static_cast<std::uint16_t>(symbol << 8 | length);
     }
-    table.most = 1;
-    EntryFiller(lengths, codes, table).fill({0, 0, 0, 0});
+    table.most = several ? 1 : 0;
+    if (several) EntryFiller(lengths, codes, table).fill({0, 0, 0, 0});
 }
 
 void build_encode_table(const CodeLengths& lengths, HuffmanEncodeTable& table) {

@@ -25,8 +25,8 @@ bool is_complete(const CodeLengths& lengths);
 
 /// What a decoder looks up with the next `bits` bits: up to six symbols at once.
 struct HuffmanDecodeTable {
-    unsigned bits;  ///< short_code_bits or max_code_bits; 2^bits entries are in use
-    unsigned most;  ///< symbols that an entry may have
+    unsigned bits;  ///< of a look-up: 2^bits entries are in use
+    unsigned most;  ///< symbols that one of `entries` may have; 0: only `single` is made
     /// Bits 0..7: code bits used; 8..15: number of symbols (1..6); the first symbol is in the
     /// highest byte, the next below it: a store that ends at the output position puts them in place.
     std::array<std::uint64_t, std::size_t{1} << max_code_bits> entries;
@@ -34,7 +34,9 @@ struct HuffmanDecodeTable {
     std::array<std::uint16_t, std::size_t{1} << max_code_bits> single;
 };
 
-void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table);
+/// With `several`, `bits` is short_code_bits or max_code_bits. Without, entries of several symbols are left out:
+/// making them takes longer than a few thousand symbols without them.
+void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table, bool several = true);
 
 struct HuffmanEncodeTable {
     static constexpr std::uint32_t unseen_flag = 0x80000000U;

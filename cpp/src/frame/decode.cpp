@@ -41,7 +41,7 @@ void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::siz
     if (out.size() != decoded || payloads.size() != head.offsets[first + count] - head.offsets[first])
         throw std::invalid_argument("payloads or output have a wrong size");
 
-    const DecodeTables tables(*head.coder, payloads);
+    const DecodeTables tables(*head.coder, payloads, out.size() / head.coder->properties().width);
     parallel_for(count, threads, [&](std::size_t i) {
         const std::size_t chunk = first + i;
         const Bytes payload = payloads.subspan(head.offsets[chunk] - head.offsets[first],

@@ -7,13 +7,16 @@
 
 namespace zipnn {
 
-DecodeTables::DecodeTables(const Coder& coder, Bytes readable)
+/// Up to so many, symbols are looked up one by one.
+constexpr std::uint64_t few_elements = 4096;
+
+DecodeTables::DecodeTables(const Coder& coder, Bytes readable, std::uint64_t elements)
     : coder_(coder), readable_end_(readable.data() + readable.size()) {
     for (std::size_t plane = 0; plane < coder.planes.size(); ++plane) {
         for (std::size_t i = 0; i < coder.planes[plane].size(); ++i) {
             if (const HuffmanTable* table = huffman_of(coder.planes[plane][i])) {
                 huffman_[plane][i] = std::make_unique_for_overwrite<HuffmanDecodeTable>();
-                build_decode_table(table->lengths, *huffman_[plane][i]);
+                build_decode_table(table->lengths, *huffman_[plane][i], elements > few_elements);
             }
         }
     }

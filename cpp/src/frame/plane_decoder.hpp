@@ -21,7 +21,8 @@ using TileBuffer = std::array<std::uint8_t, tile_elements + slack>;
 class DecodeTables {
   public:
     /// `readable`: the bytes around all payloads; kernels may read behind a tile, within it.
-    DecodeTables(const Coder& coder, Bytes readable);
+    /// `elements`: how many are decoded with them.
+    DecodeTables(const Coder& coder, Bytes readable, std::uint64_t elements);
 
     const Coder& coder() const { return coder_; }
     const std::uint8_t* readable_end() const { return readable_end_; }

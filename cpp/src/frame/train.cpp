@@ -20,7 +20,8 @@ constexpr std::uint64_t sample_target_bytes = 128 * 1024;
 constexpr std::uint64_t max_sampled_tiles = 512;
 constexpr std::uint64_t runs_of_tile = 4;
 
-/// Smallest tensor, in elements, for which the symbols of the windowed layouts pay for their tables.
+/// Smallest tensor, in elements, for which ranks, and the windowed layouts that need them, pay for their
+/// tables.
 constexpr std::uint64_t min_elements_for_window = 2 * tile_elements;
 
 struct Candidate {
@@ -187,9 +188,10 @@ Training train(Family family, Level level, std::uint64_t elements, const SampleP
     bool coded = false;
     auto planes = planes_of(candidate, sample);
     for (std::size_t p = 0; p < planes.size(); ++p) {
+        const bool rankable = p == 0 && elements >= min_elements_for_window;
         const PlaneSample plane{planes[p], plan.tiles,
                                 elements,  layout.exponent && p == 0,
-                                p == 0,    p == 0 ? layout.spare_bits : 0};
+                                rankable,  p == 0 ? layout.spare_bits : 0};
         PlaneTraining trained = train_plane(plane, level);
         if (p == 0 && layout.windowed()) add_extra_bits(planes, plan.tiles, trained);
         coded |= !trained.tables.empty();

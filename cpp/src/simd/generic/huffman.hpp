@@ -16,6 +16,7 @@ class BitReader {
     std::uint64_t peek() const {
         return window_ & ((1U << bits) - 1);
     }
+    std::uint64_t peek(std::uint64_t mask) const { return window_ & mask; }
     void skip(std::uint64_t bits) { window_ >>= bits & 63; }
 
     /// Makes at least 56 bits valid. Needs 8 readable bytes at the position.
@@ -164,9 +165,30 @@ bool decode_batch(const HuffmanDecodeTable& table, const TileIn* tiles, std::siz
     }
 }
 
+/// By the table of single symbols alone.
+inline bool decode_singly(const HuffmanDecodeTable& table, const TileIn& tile) {
+    const std::uint64_t mask = (std::uint64_t{1} << table.bits) - 1;
+    const std::uint8_t* end = tile.source + tile.size;
+    Lane lane(tile);
+    while (lane.out != tile.target) {
+        for (unsigned used = 0; used + table.bits <= refilled_bits && lane.out != tile.target;
+             used += table.bits) {
+            const std::uint16_t entry = table.single[lane.reader.peek(mask)];
+            lane.reader.skip(entry & 0xffU);
+            *--lane.out = static_cast<std::uint8_t>(entry >> 8);
+        }
+        lane.reader.refill();
+        if (lane.reader.at() > end) return false;
+    }
+    return used_up(lane.reader, tile);
+}
+
 inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles, std::size_t count,
                            Ahead& ahead) {
     if (count == 0) return true;
+    if (table.most == 0)
+        return std::all_of(tiles, tiles + count,
+                           [&](const TileIn& tile) { return decode_singly(table, tile); });
     return table.bits == short_code_bits ? decode_batch<short_code_bits>(table, tiles, count, ahead)
                                          : decode_batch<max_code_bits>(table, tiles, count, ahead);
 }
