@@ -18,7 +18,7 @@ constexpr std::size_t clustering_share = 4;
 /// Weight of a seen symbol against one that is only near: samples miss rare symbols.
 constexpr std::uint32_t seen_weight = 8;
 /// More extra bits decode faster: worth this part of the coded bits.
-constexpr std::uint64_t extra_bits_gain = 4096;
+constexpr std::uint64_t extra_bits_gain = 2000;
 /// A table fits its own sample better than the rest of the plane: by about a bit for each symbol.
 constexpr std::uint64_t overfit_cost = 3 * cost_of_bit / 2;
 /// About what a table takes in the coder section.
