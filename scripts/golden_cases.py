@@ -72,6 +72,7 @@ def all_cases() -> Iterator[Case]:
     yield from _written()
     yield from _built()
     yield from _wrong()
+    yield from _modelled()
 
 
 def _written() -> Iterator[Case]:
@@ -175,6 +176,79 @@ def _elements(layout_id: int, count: int) -> bytes:
 def _widened(halves: bytes) -> bytes:
     """bfloat16 as float32."""
     return b"".join(b"\0\0" + halves[i : i + 2] for i in range(0, len(halves), 2))
+
+
+def _modelled() -> Iterator[Case]:
+    """Planes with context tables, with what their tables can go wrong by."""
+    unsigned, signed = _rows(128, 128, False, 1), _rows(128, 128, True, 2)
+    yield _case("contexts-rows-and-columns", unsigned, "U8", (128, 128), level="max")
+    yield _case("contexts-signs", signed, "F8_E4M3", (128, 128), level="max")
+    yield _case("contexts-runs", _rows(32, 512, False, 3), "U8", (16384,), level="max")
+    # One element and one symbol of half the slots: a state goes from 2^17 to 2^16.
+    table = b"\1\5\0" + struct.pack("<I", 5) + b"\1\1" + b"\x07\x08\x07" + b"\xc7\0"
+    states = struct.pack("<I", 1 << 17) + struct.pack("<I", 1 << 16) * 31
+    plane = b"\5" + struct.pack("<I", len(states)) + states
+    yield Case("contexts-one-element", assemble([(plane, b"\7")], 1, table))
+    escape = b"\6" + plane[1:] + struct.pack("<2I", 1, 9 << 24)
+    yield Case("contexts-escape", assemble([(escape, b"\x09")], 1, table))
+    tables = {
+        "flag": (2, b"\2"),
+        "row-length-0": (3, bytes(4)),
+        "row-classes": (7, b"\x09"),
+        "column-classes": (8, b"\5"),
+        "one-symbol": (10, b"\7"),
+        "frequencies-too-large": (10, b"\x09\x07\xc7\x77"),
+        "stray-bits": (13, b"\x80"),
+        "beside-another": (0, b"\2\1\7"),
+    }
+    for name, (at, value) in tables.items():
+        wrong = (
+            value + table[1:] if name == "beside-another" else table[:at] + value + table[at + len(value) :]
+        )
+        yield Case(f"error-contexts-{name}", assemble([(plane, b"\7")], 1, wrong), "CorruptError")
+    payloads = {
+        "state-too-small": plane[:5] + struct.pack("<I", 1 << 15) + plane[9:],
+        "final-state": plane[:9] + struct.pack("<I", (1 << 16) + 1) + plane[13:],
+        "word-left": b"\5" + struct.pack("<I", len(states) + 2) + states + b"\0\0",
+        "too-short": b"\5" + struct.pack("<I", len(states) - 1) + states[:-1],
+        "tiles": b"\2\1\0\0",
+    }
+    for name, payload in payloads.items():
+        yield Case(f"error-contexts-{name}", assemble([(payload, b"\7")], 1, table), "CorruptError")
+    yield from _packed(table)
+
+
+def _packed(table: bytes) -> Iterator[Case]:
+    """Plane 1 of windowed layouts in 5 bits, which goes with a context table of plane 0."""
+    values = bytes(Numbers(4).below(32) for _ in range(300))
+    packed = bytearray()
+    for at in (0, 128):
+        block = values[at : at + 128]
+        packed += bytes(block[i] & 15 | (block[64 + i] & 15) << 4 for i in range(64))
+        packed += bytes(sum((block[8 * i + j] >> 4) << j for j in range(8)) for i in range(16))
+    plane = b"\4" + packed + values[256:]
+    for layout_id in (5, 9):
+        layout, base = LAYOUTS[layout_id], b"\x64\0"
+        rest = b"\0" * (layout.width - 2)
+        planes = [bytes(300), values, *([bytes(300)] * (layout.width - 2))]
+        data, zeros = join(layout, planes, 100, {}), b"\1\0" * (layout.width - 2)
+        payload = b"\1\0" + plane + zeros
+        yield Case(f"packed-{layout_id}", assemble([(payload, data)], layout_id, base + table + b"\0" + rest))
+        for name, first in {"tables": b"\0", "contexts": b"\1\1\0"}.items():
+            frame = assemble([(payload, data)], layout_id, base + first + b"\0" + rest)
+            yield Case(f"error-packed-{layout_id}-without-{name}", frame, "CorruptError")
+
+
+def _rows(count: int, length: int, signed: bool, seed: int) -> bytes:
+    """Rows of small numbers, wider in some rows and columns than in others."""
+    numbers = Numbers(seed)
+    wide = [1 + numbers.below(3) for _ in range(length)]
+    data = bytearray()
+    for _ in range(count):
+        row = 1 + numbers.below(4)
+        data += bytes(numbers.below(row * wide[i]) | (numbers.below(2) << 7) * signed for i in range(length))
+    data[5000] = 100  # too rare for a code of its own
+    return bytes(data)
 
 
 def _wrong() -> Iterator[Case]:

@@ -307,9 +307,9 @@ def test_a_wrong_payload_or_table_is_refused(frame: bytes) -> None:
     "frame",
     [
         coded(b"\x00" + bytes(16), b"\x00\x00", 1),
-        coded(b"\x00" + bytes(16), b"\x05\x00", 1),
+        coded(b"\x00" + bytes(16), b"\x07\x00", 1),
     ],
-    ids=["table kind 0", "table kind 5"],
+    ids=["table kind 0", "table kind 7"],
 )
 def test_an_unknown_table_needs_a_newer_reader(frame: bytes) -> None:
     with pytest.raises(BadFrameError):

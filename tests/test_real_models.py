@@ -34,7 +34,7 @@ def test_size_is_within_its_bound(
     assert 100 * small / size <= bound
 
 
-@pytest.mark.parametrize("level", ["fast", "default"])
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_model_gets_smaller_and_comes_back(
     name: str, level: str, real_model: RealModel, tmp_path: Path

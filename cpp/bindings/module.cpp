@@ -153,10 +153,11 @@ void bind_encoding(nb::module_& m) {
         .def(
             "__init__",
             [](Encoder* self, const std::string& family, std::uint64_t data_size, const std::string& level,
-               unsigned threads) {
-                new (self) Encoder(zipnn::family_of(family), data_size, zipnn::level_of(level), threads);
+               unsigned threads, const std::vector<std::uint64_t>& shape) {
+                new (self)
+                    Encoder(zipnn::family_of(family), data_size, zipnn::level_of(level), threads, shape);
             },
-            "family"_a, "data_size"_a, "level"_a, "threads"_a = 0)
+            "family"_a, "data_size"_a, "level"_a, "threads"_a = 0, "shape"_a = std::vector<std::uint64_t>())
         .def_prop_ro("chunk_bytes", &Encoder::chunk_bytes)
         .def("sample_ranges", &Encoder::sample_ranges)
         .def(
@@ -225,10 +226,11 @@ void bind_encoding(nb::module_& m) {
         "threads"_a = 0);
     m.def(
         "estimate",
-        [](nb::handle data, const std::string& family, const std::string& level) {
+        [](nb::handle data, const std::string& family, const std::string& level,
+           const std::vector<std::uint64_t>& shape) {
             const Buffer buffer(data);
             const auto bytes = buffer.bytes();
-            Encoder encoder(zipnn::family_of(family), bytes.size(), zipnn::level_of(level), 1);
+            Encoder encoder(zipnn::family_of(family), bytes.size(), zipnn::level_of(level), 1, shape);
             std::vector<std::uint8_t> sample;
             for (const auto& [offset, size] : encoder.sample_ranges()) {
                 const auto part = bytes.subspan(offset, size);
@@ -236,7 +238,7 @@ void bind_encoding(nb::module_& m) {
             }
             return encoder.train(sample);
         },
-        "data"_a, "family"_a, "level"_a);
+        "data"_a, "family"_a, "level"_a, "shape"_a = std::vector<std::uint64_t>());
     m.def(
         "order0",
         [](nb::handle data, const std::string& family) {

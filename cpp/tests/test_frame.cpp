@@ -134,7 +134,7 @@ TEST(frames_round_trip) {
                 if (elements > 20000 && kind != weights && kind != mixed) continue;
                 const std::size_t size = elements * width + (elements % 3) % width;  // with tails
                 const auto data = content(static_cast<Content>(kind), size, width, random);
-                for (const Level level : {Level::fast, Level::normal}) {
+                for (const Level level : {Level::fast, Level::normal, Level::max}) {
                     const Description description{"X", {elements, 1}, 1, 0, {1, 2, 3}};
                     const auto frame = compressed(data, family, description, level, 8, 1);
                     CHECK(frame.size() % 8 == 0);
@@ -199,7 +199,7 @@ TEST(hostile_payloads_behind_right_heads_are_safe) {
     check::Random random(17);
     for (const Family family : families) {
         const auto data = content(mixed, 9000 * width_of_family(family), width_of_family(family), random);
-        for (const Level level : {Level::fast, Level::normal}) {
+        for (const Level level : {Level::fast, Level::normal, Level::max}) {
             const auto frame = compressed(data, family, {"X", {9000}, 0, 0, {}}, level, 1, 1);
             const std::size_t head = head_size(frame);
             if (head >= frame.size()) continue;
@@ -308,7 +308,7 @@ TEST(hostile_heads_with_right_checksums_are_safe) {
     check::Random random(19);
     for (const Family family : families) {
         const auto data = content(mixed, 5000 * width_of_family(family), width_of_family(family), random);
-        for (const Level level : {Level::fast, Level::normal}) {
+        for (const Level level : {Level::fast, Level::normal, Level::max}) {
             const auto frame = compressed(data, family, {"X", {5000}, 0, 0, {7}}, level, 1, 1);
             const std::size_t head = head_size(frame);
             for (int round = 0; round < 400; ++round) {

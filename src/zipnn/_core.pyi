@@ -65,11 +65,14 @@ class Encoder:
 
     family: bytes, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32, float64
         (see `dtypes`) or `stored`.
-    level: fast, default.
+    level: fast, default, max.
+    shape: of the tensor, in whose rows and columns level max finds likenesses.
     """
 
     chunk_bytes: int
-    def __init__(self, family: str, data_size: int, level: str, threads: int = 0) -> None: ...
+    def __init__(
+        self, family: str, data_size: int, level: str, threads: int = 0, shape: tuple[int, ...] = ()
+    ) -> None: ...
     def sample_ranges(self) -> list[tuple[int, int]]:
         """Byte ranges (offset, size) of the data that `train` wants, in order."""
     def train(self, sample: Buffer) -> float:
@@ -108,7 +111,7 @@ def compress(
 ) -> bytes:
     """One-shot: the frame of a buffer, padded to a multiple of `align` (1 or 8)."""
 
-def estimate(data: Buffer, family: str, level: str) -> float:
+def estimate(data: Buffer, family: str, level: str, shape: tuple[int, ...] = ()) -> float:
     """Expected ratio of coded to original size, from a sample."""
 
 def order0(data: Buffer, family: str) -> float:

@@ -49,7 +49,7 @@ def compress_file(
     Args:
         source: the file.
         output: where to write.
-        level: fast or default.
+        level: fast, default or max.
         threads: 0 for the default number.
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.

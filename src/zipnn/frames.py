@@ -25,7 +25,7 @@ WriteAt = Callable[[int, Buffer], None]
 """`write_at(offset, data)`; offsets count from the start of the frame."""
 
 MAGIC = b"\x9aZNF"
-LEVELS = ("fast", "default")
+LEVELS = ("fast", "default", "max")
 KIND_BYTES, KIND_NUMPY, KIND_TORCH = 0, 1, 2
 FLAG_BIG_ENDIAN = 1
 
@@ -270,7 +270,7 @@ class _Encoder:
 
     def __init__(self, spec: _Spec, read: Read) -> None:
         self._spec = spec
-        self._core = _core.Encoder(spec.family, spec.size, spec.level, spec.threads)
+        self._core = _core.Encoder(spec.family, spec.size, spec.level, spec.threads, spec.shape)
         sample = b"".join(read(offset, size) for offset, size in self._core.sample_ranges())
         ratio = self._core.train(sample)
         self.zstd = _prefers_zstd(spec, read, ratio)

@@ -46,7 +46,7 @@ def compress_tree(
     Args:
         source: the folder.
         output: a folder outside it, new or empty.
-        level: fast or default.
+        level: fast, default or max.
         threads: 0 for the default number.
         force: write into an output that is not empty, replacing files.
         in_place: replace the files themselves.

@@ -55,7 +55,7 @@ def is_compressed(path: Path) -> bool:
     return zipnn.inspect(path).kind == "compressed safetensors"
 
 
-@pytest.mark.parametrize("level", ["fast", "default"])
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "ünï\n"}], ids=str)
 def test_decompresses_to_what_safetensors_writes(
     tmp_path: Path, metadata: dict[str, str] | None, level: str

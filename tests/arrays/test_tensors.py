@@ -76,7 +76,7 @@ def same_array(result: Any, given: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-@pytest.mark.parametrize("level", ["default", "fast"])
+@pytest.mark.parametrize("level", ["default", "fast", "max"])
 def test_arrays_come_back_as_they_were(name: str, level: str) -> None:
     given = ARRAYS[name]
     before = given.tobytes()

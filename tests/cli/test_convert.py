@@ -46,7 +46,7 @@ def test_other_file_becomes_an_archive(zipnn: Zipnn, tmp_path: Path) -> None:
     assert path.read_bytes() == (tmp_path / "original").read_bytes()
 
 
-@pytest.mark.parametrize("level", ["fast", "default"])
+@pytest.mark.parametrize("level", ["fast", "default", "max"])
 def test_level_reaches_the_encoder(zipnn: Zipnn, model: Path, level: str) -> None:
     assert zipnn("compress", model, "--level", level, "--threads", "2").code == 0
     library.compress_file(model, model.with_name("expected"), level=level)
@@ -343,7 +343,7 @@ def test_wrong_command_line_does_nothing(
 
 
 def test_unknown_level(zipnn: Zipnn, model: Path) -> None:
-    assert zipnn("compress", model, "--level", "max").code == 2
+    assert zipnn("compress", model, "--level", "best").code == 2
 
 
 def test_device_is_no_output(zipnn: Zipnn, model: Path) -> None:

@@ -49,7 +49,7 @@ def content_of(path: Path) -> bytes:
     [b"", b"x", bytes(100_000), noise(5000), b"text, again and again. " * 5000, weights(50_000)],
     ids=["empty", "one byte", "zeros", "noise", "text", "weights"],
 )
-@pytest.mark.parametrize("level", ["default", "fast"])
+@pytest.mark.parametrize("level", ["default", "fast", "max"])
 def test_gives_back_what_went_in(content: bytes, level: str, tmp_path: Path) -> None:
     path = tmp_path / "a.znn"
     path.write_bytes(archive_of(content, tmp_path, level))

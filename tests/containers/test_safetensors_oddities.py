@@ -93,7 +93,7 @@ def unusual(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("level", ["default", "fast"])
+@pytest.mark.parametrize("level", ["default", "fast", "max"])
 def test_comes_back_with_the_same_bytes(unusual: Path, tmp_path: Path, level: str) -> None:
     result = compress_file(unusual, level=level)
     assert (result.action, result.output) == ("compressed", tmp_path / "model.znn.safetensors")

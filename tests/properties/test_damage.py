@@ -47,6 +47,16 @@ def _ranked() -> tuple[bytes, bytes]:
     return build_frame(data, 1, [Plan("tiles", tables_of(data, "rhcsfl", 3))]), data
 
 
+def _contexts() -> tuple[bytes, bytes]:
+    # Rows and columns of their own scales.
+    scales = np.random.default_rng(3).integers(1, 4, 128)
+    values: Array = np.random.default_rng(4).integers(0, 2, (128, 128)) * scales * scales[:, None]
+    frame = zipnn.compress(values.astype(np.uint8), level="max")
+    reader = FrameReader(lambda offset, size: memoryview(frame)[offset : offset + size], len(frame))
+    assert reader.head.codec == "rans"
+    return frame, values.astype(np.uint8).tobytes()
+
+
 FRAMES = {
     "bfloat16": _weights(700, "bfloat16"),
     "float16, fast": _weights(300, "float16", "fast"),
@@ -56,6 +66,7 @@ FRAMES = {
     "zstd": _text(),
     "windowed": _windowed(),
     "ranked": _ranked(),
+    "contexts": _contexts(),
 }
 
 

@@ -11,7 +11,7 @@ from tests.properties.contents import Array, arrays, contents, dtypes
 from tests.reference import read_frame
 from zipnn.arrays import dtype_names
 
-levels = st.sampled_from(["default", "fast"])
+levels = st.sampled_from(["default", "fast", "max"])
 
 
 @settings(max_examples=400)

@@ -14,6 +14,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from .contexts import Contexts
 from .cursor import BadFrameError, Cursor, need
 from .layouts import LAYOUTS, SPARE_BITS, STORED, ZSTD
 from .planes import Coder, decode_elements
@@ -97,7 +98,7 @@ def read_frame(frame: bytes) -> Frame:
         payload = Cursor(frame[head_size:])
         for i, (size, chunk_checksum) in enumerate(table):
             expected = min((i + 1) * chunk_bytes, data_size) - i * chunk_bytes
-            chunk = _decode_chunk(payload.take(size), layout_id, coder, expected)
+            chunk = _decode_chunk(payload.take(size), layout_id, coder, i << chunk_log2, expected)
             need(xxhash.xxh3_64_intdigest(chunk) == chunk_checksum, f"chunk {i}: wrong checksum")
             data += chunk
         _check_padding(frame[head_size + payload.at :])
@@ -134,6 +135,8 @@ def _read_coder(head: Cursor, layout_id: int) -> Coder:
         count = head.uint(1)
         need(count <= 15, "too many tables")
         tables = [read_table(head) for _ in range(count)]
+        alone = count == 1 or not any(isinstance(table, Contexts) for table in tables)
+        need(alone, "context table beside others")
         widths = {table.k for table in tables if isinstance(table, Ranked)}
         need(not widths or number == 0, "ranked table of another plane than 0")
         need(len(widths) <= 1, "different numbers of extra bits in a plane")
@@ -142,7 +145,7 @@ def _read_coder(head: Cursor, layout_id: int) -> Coder:
     return coder
 
 
-def _decode_chunk(payload: bytes, layout_id: int, coder: Coder, expected: int) -> bytes:
+def _decode_chunk(payload: bytes, layout_id: int, coder: Coder, first: int, expected: int) -> bytes:
     if layout_id == ZSTD:
         return _decode_zstd(payload, expected)
     cursor = Cursor(payload)
@@ -150,7 +153,7 @@ def _decode_chunk(payload: bytes, layout_id: int, coder: Coder, expected: int) -
         chunk = cursor.take(expected)
     else:
         count, tail = divmod(expected, coder.layout.width)
-        chunk = decode_elements(cursor, coder, count) + cursor.take(tail)
+        chunk = decode_elements(cursor, coder, first, count) + cursor.take(tail)
     cursor.end("payload")
     return chunk
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .contexts import Contexts
 from .cursor import Cursor, need
 from .layouts import SPARE_BITS, Layout, join
 from .tiles import Constant, Ranked, Table
@@ -25,6 +26,10 @@ class Coder:
     def extra_bits(self) -> int:
         """`k` of the ranked tables; 0 where there are none."""
         return max((t.k for tables in self.tables for t in tables if isinstance(t, Ranked)), default=0)
+
+    def may_pack(self, number: int) -> bool:
+        """Whether a plane may have mode 4: plane 1 with spare bits that no ranks can use."""
+        return number == 1 and self.layout.windowed and any(isinstance(t, Contexts) for t in self.tables[0])
 
 
 @dataclass
@@ -47,35 +52,49 @@ class Plane:
         return bytes(self.data)
 
 
-def decode_elements(cursor: Cursor, coder: Coder, count: int) -> bytes:
-    """The bytes of `count` elements from the planes that follow in the payload."""
+def decode_elements(cursor: Cursor, coder: Coder, start: int, count: int) -> bytes:
+    """The bytes of `count` elements, from element `start` of the tensor on, from the planes that follow."""
     windowed = coder.layout.windowed
-    first = _read_plane(cursor, coder.tables[0], count, windowed)
+    first = _read_plane(cursor, coder, 0, start, count)
     extra: list[int] = []
     if first.tiled and coder.extra_bits and not windowed:
         extra = unpack(cursor, coder.extra_bits, count)
-    others = [_read_plane(cursor, tables, count, False).complete([]) for tables in coder.tables[1:]]
+    others = [
+        _read_plane(cursor, coder, number, start, count).complete([])
+        for number in range(1, len(coder.tables))
+    ]
     if windowed:
         extra = [byte >> OWN_BITS for byte in others[0]]
         others[0] = bytes(byte & (1 << OWN_BITS) - 1 for byte in others[0])
     return join(coder.layout, [first.complete(extra), *others], coder.base, first.exponents)
 
 
-def _read_plane(cursor: Cursor, tables: list[Table], count: int, may_be_outside: bool) -> Plane:
+def _read_plane(cursor: Cursor, coder: Coder, number: int, start: int, count: int) -> Plane:
+    tables = coder.tables[number]
     mode = cursor.uint(1)
-    need(mode <= 3, "unknown plane mode")
+    need(mode <= 6, "unknown plane mode")
     if mode == 0:
         return Plane(bytearray(cursor.take(count)))
     if mode == 1:
         return Plane(bytearray([cursor.uint(1)] * count))
-    plane = _read_tiles(cursor, tables, count)
-    if mode == 3:
+    if mode == 4:
+        need(coder.may_pack(number), "packed plane where none can be")
+        return Plane(bytearray(unpack(cursor, OWN_BITS, count)))
+    if mode in (5, 6):
+        need(len(tables) == 1 and isinstance(tables[0], Contexts), "no context table")
+        assert isinstance(tables[0], Contexts)
+        plane = Plane(tables[0].decode(cursor.take(cursor.uint(4)), start, count))
+    else:
+        plane = _read_tiles(cursor, tables, count)
+    if mode in (3, 6):
         _read_escapes(cursor, count, plane)
+        may_be_outside = number == 0 and coder.layout.windowed
         need(may_be_outside or not plane.exponents, "exponent of a plane that has none")
     return plane
 
 
 def _read_tiles(cursor: Cursor, tables: list[Table], count: int) -> Plane:
+    need(not any(isinstance(table, Contexts) for table in tables), "tiles with a context table")
     tile_count = (count + TILE - 1) // TILE
     classes = cursor.nibbles(tile_count)
     need(all(k <= len(tables) for k in classes), "class without a table")
@@ -90,6 +109,7 @@ def _read_tiles(cursor: Cursor, tables: list[Table], count: int) -> Plane:
             plane.data += bytes([table.value]) * len(tile)
         else:
             assert size is not None
+            assert not isinstance(table, Contexts)
             plane.data += table.decode(cursor.take(size), len(tile))
         if isinstance(table, Ranked):
             plane.ranked.append((tile, table))
@@ -123,8 +143,12 @@ def unpack(cursor: Cursor, k: int, count: int) -> list[int]:
             values += [
                 low | high << 2 for low, high in zip(_fields(block[:32], 2), _ones(block[32:]), strict=True)
             ]
-        else:
+        elif k == 4:
             values += _fields(block, 4)
+        else:
+            values += [
+                low | high << 4 for low, high in zip(_fields(block[:64], 4), _ones(block[64:]), strict=True)
+            ]
     return values + [byte & (1 << k) - 1 for byte in cursor.take(count % 128)]
 
 

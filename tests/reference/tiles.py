@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .contexts import Contexts, read_contexts
 from .cursor import BitCursor, Cursor, need
 
 LONGEST_CODE = 12
@@ -104,7 +105,7 @@ class Ranked:
         return self.order[group << self.k | extra]
 
 
-Table = Constant | Huffman | Layered | Ranked
+Table = Constant | Huffman | Layered | Ranked | Contexts
 
 
 def read_table(cursor: Cursor) -> Table:
@@ -114,6 +115,8 @@ def read_table(cursor: Cursor) -> Table:
         return Constant(cursor.uint(1))
     if kind == 4:
         return _read_ranked(cursor)
+    if kind == 5:
+        return read_contexts(cursor)
     return _read_coded(kind, cursor)
 
 

@@ -59,7 +59,7 @@ void decode_chunks(const Head& head, std::span<const std::uint8_t> payloads, std
 /// What a human calls the coding of a frame, such as "huffman" or "stored".
 std::string codec_name(const Head& head);
 
-enum class Level : std::uint8_t { fast, normal };
+enum class Level : std::uint8_t { fast, normal, max };
 Level level_of(const std::string& name);  ///< throws std::invalid_argument
 
 /// How elements of a dtype are coded.
@@ -87,7 +87,10 @@ using PayloadSink = std::function<std::uint8_t*(std::size_t)>;
 /// Codes one tensor in windows of whole chunks: sample_ranges, train, encode for each window, head.
 class Encoder {
   public:
-    Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads);
+    /// `shape`: of the tensor, in whose rows and columns level max finds likenesses; empty if it is not
+    /// known.
+    Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads,
+            const std::vector<std::uint64_t>& shape = {});
     ~Encoder();
     Encoder(Encoder&&) noexcept;
     Encoder& operator=(Encoder&&) noexcept;

@@ -24,8 +24,8 @@ void set_symbol(std::uint8_t* upper_half, unsigned symbol, unsigned base) {
 
 }  // namespace
 
-void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum,
-                          MutableBytes out) {
+void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t first,
+                          std::uint64_t checksum, MutableBytes out) {
     const Coder& coder = tables.coder();
     const Layout& layout = coder.properties();
     const std::size_t n = out.size() / layout.width;
@@ -34,7 +34,7 @@ void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64
     next_escape_ = {};
     next_exponent_ = 0;
     for (std::size_t p = 0; p < layout.planes; ++p) {
-        planes_[p].open(tables, p, cursor, n);
+        planes_[p].open(tables, p, cursor, first, n);
         if (p == 0 && coder.extra_packed() && planes_[p].tiled())
             extra_ = cursor.take(packed_size(coder.extra_bits(), n), "extra bits").data();
     }
@@ -43,7 +43,7 @@ void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64
     std::ranges::copy(tail, out.end() - static_cast<std::ptrdiff_t>(tail.size()));
 
     for (std::size_t p = 0; p < layout.planes; ++p)
-        planes_[p].decode_huffman(p + 1 < layout.planes ? planes_[p + 1].memory() : Bytes());
+        planes_[p].decode_ahead(p + 1 < layout.planes ? planes_[p + 1].memory() : Bytes());
 
     const std::size_t tiles = (n + tile_elements - 1) / tile_elements,
                       tile_bytes = tile_elements * layout.width;

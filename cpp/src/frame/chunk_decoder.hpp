@@ -13,8 +13,10 @@ namespace zipnn {
 /// are made while they are in the nearest caches. Keeps its memory from chunk to chunk.
 class ChunkDecoder {
   public:
-    /// Fills `out` and checks it. Throws CorruptError.
-    void decode(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out);
+    /// Fills `out` with the chunk that begins with element `first` of the tensor, and checks it. Throws
+    /// CorruptError.
+    void decode(const DecodeTables& tables, Bytes payload, std::uint64_t first, std::uint64_t checksum,
+                MutableBytes out);
 
   private:
     /// Where the bytes of a tile's planes are.

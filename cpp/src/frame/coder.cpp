@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "frame/coder.hpp"
 
+#include <algorithm>
+
 #include "zipnn/frame.hpp"
 
 namespace zipnn {
 namespace {
 
-enum class TableKind : std::uint8_t { constant = 1, huffman = 2, layered = 3, ranked = 4, paired = 6 };
+enum class TableKind : std::uint8_t {
+    constant = 1,
+    huffman = 2,
+    layered = 3,
+    ranked = 4,
+    contexts = 5,
+    paired = 6
+};
 
 struct TableWriter {
     std::vector<std::uint8_t>& out;
@@ -34,6 +43,10 @@ struct TableWriter {
             std::visit(*this, table.groups);
         }
     }
+    void operator()(const ContextTable& table) const {
+        kind(TableKind::contexts);
+        write_context_table(out, table);
+    }
 };
 
 RankedTable read_ranked_table(Cursor& cursor) {
@@ -59,10 +72,13 @@ Table read_table(Cursor& cursor) {
         case TableKind::huffman: return HuffmanTable{read_huffman_table(cursor)};
         case TableKind::layered: return read_layered_table(cursor);
         case TableKind::ranked: return read_ranked_table(cursor);
+        case TableKind::contexts: return read_context_table(cursor);
         case TableKind::paired: throw CorruptError("paired table outside of a ranked one");
     }
     throw UnsupportedVersionError("unknown table kind: a newer zipnn is needed");
 }
+
+bool is_context_table(const Table& table) { return std::holds_alternative<ContextTable>(table); }
 
 /// Ranked tables are in plane 0, agree on the extra bits, and those fill spare bits exactly.
 void check_rankings(const Coder& coder) {
@@ -101,6 +117,15 @@ const Ranking* ranking_of(const Table& table) {
     return ranked != nullptr ? &ranked->ranking : nullptr;
 }
 
+const ContextTable* context_table(const std::vector<Table>& tables) {
+    return tables.size() == 1 ? std::get_if<ContextTable>(&tables[0]) : nullptr;
+}
+
+unsigned Coder::packed_bits(std::size_t plane) const {
+    if (plane != 1 || !properties().windowed() || context_table(planes[0]) == nullptr) return 0;
+    return 8 - properties().spare_bits;
+}
+
 unsigned Coder::extra_bits() const {
     if (planes.empty()) return 0;
     for (const Table& table : planes[0])
@@ -127,6 +152,8 @@ Coder read_coder(Cursor& cursor, LayoutId layout) {
         const std::size_t count = cursor.read<std::uint8_t>("coder section");
         if (count > max_tables) throw CorruptError("coder section has too many tables");
         for (std::size_t i = 0; i < count; ++i) tables.push_back(read_table(cursor));
+        if (tables.size() > 1 && std::ranges::any_of(tables, is_context_table))
+            throw CorruptError("coder section has a context table beside others");
     }
     check_rankings(coder);
     return coder;

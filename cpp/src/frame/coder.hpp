@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "entropy/context_table.hpp"
 #include "entropy/huffman_table.hpp"
 #include "entropy/layered_table.hpp"
 #include "entropy/ranking.hpp"
@@ -28,7 +29,7 @@ struct RankedTable {
     std::variant<HuffmanTable, LayeredTable> groups;
 };
 
-using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable, RankedTable>;
+using Table = std::variant<ConstantTable, HuffmanTable, LayeredTable, RankedTable, ContextTable>;
 
 /// The Huffman or layered code of a table, its own or that of its groups; null if it has none.
 const HuffmanTable* huffman_of(const Table& table);
@@ -37,8 +38,18 @@ const LayeredTable* layered_of(const Table& table);
 bool is_paired(const Table& table);
 /// The ranking of a table; null if it has none.
 const Ranking* ranking_of(const Table& table);
+/// The context table of a plane, which then has no other table; null if it has none.
+const ContextTable* context_table(const std::vector<Table>& tables);
 
-enum class PlaneMode : std::uint8_t { stored = 0, constant = 1, tiles = 2, tiles_with_escapes = 3 };
+enum class PlaneMode : std::uint8_t {
+    stored = 0,
+    constant = 1,
+    tiles = 2,
+    tiles_with_escapes = 3,
+    packed = 4,
+    contexts = 5,
+    contexts_with_escapes = 6
+};
 
 /// Bits of an escape (docs/format.md, 2.5).
 inline constexpr std::uint32_t escape_position_mask = (1U << 18) - 1;
@@ -55,6 +66,8 @@ struct Coder {
     unsigned extra_bits() const;
     /// Whether the extra bits have a packed section of their own, behind plane 0.
     bool extra_packed() const { return extra_bits() != 0 && !properties().windowed(); }
+    /// Bits of a plane's bytes in mode `packed`: its own, if no ranks can fill the others; 0: no such mode.
+    unsigned packed_bits(std::size_t plane) const;
 };
 
 void write_coder(std::vector<std::uint8_t>& out, const Coder& coder);

@@ -19,9 +19,12 @@ ChunkDecoder& thread_decoder() {
     return *decoder;
 }
 
-void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t checksum, MutableBytes out) {
-    if (tables.coder().properties().planes != 0)
-        return thread_decoder().decode(tables, payload, checksum, out);
+/// `start`: of the chunk in the data.
+void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t start, std::uint64_t checksum,
+                  MutableBytes out) {
+    const Layout& layout = tables.coder().properties();
+    if (layout.planes != 0)
+        return thread_decoder().decode(tables, payload, start / layout.width, checksum, out);
     if (payload.size() != out.size()) throw CorruptError("stored payload has a wrong size");
     std::ranges::copy(payload, out.begin());
     if (xxh3_64(out) != checksum) throw CorruptError("checksum differs");
@@ -48,7 +51,7 @@ void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::siz
                                                head.offsets[chunk + 1] - head.offsets[chunk]);
         const MutableBytes target = out.subspan(i * head.chunk_bytes, head.chunk_size(chunk));
         try {
-            decode_chunk(tables, payload, head.checksums[chunk], target);
+            decode_chunk(tables, payload, chunk * head.chunk_bytes, head.checksums[chunk], target);
         } catch (const CorruptError& error) {
             throw CorruptError("chunk " + std::to_string(chunk) + ": " + error.what());
         }
@@ -59,16 +62,23 @@ std::string codec_name(const Head& head) {
     if (head.reference) return "reference";
     const Coder& coder = *head.coder;
     if (coder.layout == LayoutId::stored || coder.layout == LayoutId::zstd) return coder.properties().name;
-    bool any = false, huffman = false, layered = false;
+    bool any = false, huffman = false, layered = false, rans = false;
     for (const auto& tables : coder.planes) {
+        rans |= context_table(tables) != nullptr;
         for (const Table& table : tables) {
             any = true;
             huffman |= huffman_of(table) != nullptr;
             layered |= layered_of(table) != nullptr;
         }
     }
-    if (huffman) return layered ? "huffman+layered" : "huffman";
-    if (layered) return "layered";
+    std::string name;
+    const auto add = [&](bool used, const char* codec) {
+        if (used) name.append(name.empty() ? "" : "+").append(codec);
+    };
+    add(huffman, "huffman");
+    add(layered, "layered");
+    add(rans, "rans");
+    if (!name.empty()) return name;
     return any ? "constant" : "stored";
 }
 

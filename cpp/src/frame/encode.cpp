@@ -60,36 +60,39 @@ std::vector<std::uint32_t> exponent_escapes(const Layout& layout, unsigned base,
 }
 
 /// Plane 0 and, where they do not share another plane's bytes, its extra bits.
-void encode_first_plane(const PlaneEncoder& encoder, Bytes symbols, std::span<const std::uint32_t> exponents,
-                        std::uint8_t* second_plane, std::vector<std::uint8_t>& out) {
+void encode_first_plane(const PlaneEncoder& encoder, Bytes symbols, std::uint64_t first,
+                        std::span<const std::uint32_t> exponents, std::uint8_t* second_plane,
+                        std::vector<std::uint8_t>& out) {
     const Coder& coder = encoder.coder();
     const unsigned bits = coder.extra_bits();
     if (!coder.extra_packed()) {
-        encoder.encode(0, symbols, exponents, {second_plane, 8 - bits}, out);
+        encoder.encode(0, symbols, first, exponents, {second_plane, 8 - bits}, out);
         return;
     }
     thread_local Scratch scratch;
     const ExtraBits extra{scratch.reserve(symbols.size()), 0};
     std::fill_n(extra.bytes, symbols.size(), std::uint8_t{0});
-    if (!encoder.encode(0, symbols, exponents, extra, out)) return;
+    if (!encoder.encode(0, symbols, first, exponents, extra, out)) return;
     const std::size_t at = out.size();
     out.resize(at + packed_size(bits, symbols.size()));
     active_kernels().pack(bits, extra.bytes, symbols.size(), out.data() + at);
 }
 
-/// Appends the payload of a chunk that is made of planes.
-void encode_chunk(const PlaneEncoder& encoder, Bytes chunk, std::vector<std::uint8_t>& out) {
+/// Appends the payload of a chunk that is made of planes and begins with byte `start` of the data.
+void encode_chunk(const PlaneEncoder& encoder, Bytes chunk, std::uint64_t start,
+                  std::vector<std::uint8_t>& out) {
     const Coder& coder = encoder.coder();
     const Layout& layout = coder.properties();
     const std::size_t n = chunk.size() / layout.width;
+    const std::uint64_t first = start / layout.width;
     std::array<std::uint8_t*, max_planes> planes{};
     thread_local std::array<Scratch, max_planes> scratch;
     for (std::size_t p = 0; p < layout.planes; ++p) planes[p] = scratch[p].reserve(n);
     std::vector<std::uint32_t> exponents;
     if (active_kernels().split(coder.layout, coder.base, chunk.data(), n, planes.data()))
         exponents = exponent_escapes(layout, coder.base, chunk.first(n * layout.width));
-    encode_first_plane(encoder, {planes[0], n}, exponents, planes[1], out);
-    for (std::size_t p = 1; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, {}, {}, out);
+    encode_first_plane(encoder, {planes[0], n}, first, exponents, planes[1], out);
+    for (std::size_t p = 1; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, first, {}, {}, out);
     append(out, chunk.subspan(n * layout.width));
 }
 
@@ -140,8 +143,8 @@ std::uint64_t padded(std::uint64_t size, std::uint64_t align) { return (size + a
 }  // namespace
 
 Level level_of(const std::string& name) {
-    static const std::unordered_map<std::string, Level> levels = {{"fast", Level::fast},
-                                                                  {"default", Level::normal}};
+    static const std::unordered_map<std::string, Level> levels = {
+        {"fast", Level::fast}, {"default", Level::normal}, {"max", Level::max}};
     return named(levels, name, "level");
 }
 
@@ -162,6 +165,7 @@ struct Encoder::State {
     Level level;
     unsigned threads;
     SamplePlan plan;
+    RowPlan rows;  ///< for level max
     Coder coder;
     std::unique_ptr<PlaneEncoder> planes;
     ChunkTable chunks{default_chunk_log2, {}};
@@ -186,9 +190,12 @@ struct Encoder::State {
     }
 };
 
-Encoder::Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads)
-    : state_(std::make_unique<State>(State{family, data_size, level, threads, {}, {}, {}})) {
-    state_->plan = plan_sample(data_size / state_->width(), state_->width());
+Encoder::Encoder(Family family, std::uint64_t data_size, Level level, unsigned threads,
+                 const std::vector<std::uint64_t>& shape)
+    : state_(std::make_unique<State>(State{family, data_size, level, threads, {}, {}, {}, {}})) {
+    const std::uint64_t elements = data_size / state_->width();
+    state_->plan = plan_sample(elements, state_->width());
+    if (level == Level::max) state_->rows = plan_rows(shape, elements);
 }
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;
@@ -198,6 +205,7 @@ std::uint64_t Encoder::chunk_bytes() const { return state_->chunk_bytes(); }
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> Encoder::sample_ranges() const {
     auto ranges = state_->plan.ranges;
+    ranges.insert(ranges.end(), state_->rows.ranges.begin(), state_->rows.ranges.end());
     for (auto& [offset, size] : ranges) {
         offset *= state_->width();
         size *= state_->width();
@@ -210,7 +218,7 @@ double Encoder::train(Bytes sample) {
     for (const auto& [offset, size] : sample_ranges()) wanted += size;
     if (sample.size() != wanted) throw std::invalid_argument("sample has a wrong size");
     Training training = zipnn::train(state_->family, state_->level, state_->data_size / state_->width(),
-                                     state_->plan, sample);
+                                     state_->plan, state_->rows, sample);
     state_->use(std::move(training.coder));
     return training.ratio;
 }
@@ -242,7 +250,7 @@ bool Encoder::encode(Bytes window, const PayloadSink& sink) {
                 window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
             thread_local std::vector<std::uint8_t> coding;
             coding.clear();
-            if (coded) encode_chunk(*state_->planes, data, coding);
+            if (coded) encode_chunk(*state_->planes, data, done + i * chunk, coding);
             const Bytes payload = coded ? Bytes(coding) : data;
             entries[i] = {payload.size(), xxh3_64(data)};
             turns.take(i, [&] {
@@ -322,7 +330,7 @@ std::uint64_t compress(Bytes data, Family family, const Description& description
                        std::uint64_t align, unsigned threads, MutableBytes out) {
     const std::uint64_t largest = stored_size(data.size(), description, align);
     if (out.size() < largest) throw std::invalid_argument("output is too small");
-    Encoder encoder(family, data.size(), level, threads);
+    Encoder encoder(family, data.size(), level, threads, description.shape);
     std::vector<std::uint8_t> sample;
     for (const auto& [offset, size] : encoder.sample_ranges()) append(sample, data.subspan(offset, size));
     encoder.train(sample);

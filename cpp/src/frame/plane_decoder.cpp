@@ -13,6 +13,8 @@ constexpr std::uint64_t few_elements = 4096;
 DecodeTables::DecodeTables(const Coder& coder, Bytes readable, std::uint64_t elements)
     : coder_(coder), readable_end_(readable.data() + readable.size()) {
     for (std::size_t plane = 0; plane < coder.planes.size(); ++plane) {
+        if (const ContextTable* table = context_table(coder.planes[plane]))
+            contexts_[plane] = std::make_unique<ContextDecoder>(*table);
         for (std::size_t i = 0; i < coder.planes[plane].size(); ++i) {
             if (const HuffmanTable* table = huffman_of(coder.planes[plane][i])) {
                 huffman_[plane][i] = std::make_unique_for_overwrite<HuffmanDecodeTable>();
@@ -22,10 +24,12 @@ DecodeTables::DecodeTables(const Coder& coder, Bytes readable, std::uint64_t ele
     }
 }
 
-void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::size_t n) {
+void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::uint64_t first,
+                        std::size_t n) {
     tables_ = &tables;
     plane_tables_ = &tables.coder().planes[plane];
     plane_ = plane;
+    first_ = first;
     n_ = n;
     symbol_escapes_.clear();
     exponent_escapes_.clear();
@@ -39,11 +43,32 @@ void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& c
             read_directory(cursor);
             if (mode_ == PlaneMode::tiles_with_escapes) read_escapes(cursor);
             return;
+        case PlaneMode::packed: read_packed(cursor); return;
+        case PlaneMode::contexts:
+        case PlaneMode::contexts_with_escapes:
+            read_contexts(cursor);
+            if (mode_ == PlaneMode::contexts_with_escapes) read_escapes(cursor);
+            return;
     }
     throw CorruptError("payload has an unknown plane mode");
 }
 
+void PlaneDecoder::read_packed(Cursor& cursor) {
+    const unsigned bits = tables_->coder().packed_bits(plane_);
+    if (bits == 0) throw CorruptError("packed plane where it cannot be");
+    for (std::size_t tile = 0; tile < tile_count(); ++tile)
+        payloads_[tile] = cursor.take(packed_size(bits, elements_of(tile)), "packed plane");
+}
+
+void PlaneDecoder::read_contexts(Cursor& cursor) {
+    if (tables_->contexts(plane_) == nullptr) throw CorruptError("plane is coded without a context table");
+    const Bytes coded = cursor.take(cursor.read<std::uint32_t>("coded plane"), "coded plane");
+    const auto behind = static_cast<std::size_t>(tables_->readable_end() - (coded.data() + coded.size()));
+    coded_ = behind < slack ? Bytes(with_slack(coded), coded.size()) : coded;
+}
+
 void PlaneDecoder::read_directory(Cursor& cursor) {
+    if (tables_->contexts(plane_) != nullptr) throw CorruptError("tiles have a context table");
     const std::size_t tiles = tile_count();
     const Bytes classes = cursor.take((tiles + 1) / 2, "tile directory");
     if (tiles % 2 != 0 && classes.back() >> 4 != 0) throw CorruptError("tile directory has stray bits");
@@ -87,7 +112,8 @@ std::uint8_t* PlaneDecoder::reserve(std::size_t size) {
 
 Bytes PlaneDecoder::memory() const { return mode_ == PlaneMode::stored ? Bytes(stored_, n_) : Bytes(); }
 
-void PlaneDecoder::decode_huffman(Bytes next) {
+void PlaneDecoder::decode_ahead(Bytes next) {
+    if (has_contexts()) tables_->contexts(plane_)->decode(coded_, first_, n_, reserve(n_));
     if (!tiled()) return;
     Ahead ahead{next};
     // By table, so that one table at a time is in the nearest cache and tiles go side by side.
@@ -134,6 +160,12 @@ const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) co
         std::fill_n(buffer.begin(), count, value_);
         return buffer.data();
     }
+    if (mode_ == PlaneMode::packed) {
+        active_kernels().unpack(tables_->coder().packed_bits(plane_), payloads_[index].data(), count,
+                                buffer.data());
+        return buffer.data();
+    }
+    if (has_contexts()) return decoded_.get() + slack + first;
     const std::uint8_t tile_class = classes_[index];
     if (tile_class == 0) return payloads_[index].data();
     const Table& table = (*plane_tables_)[tile_class - 1U];

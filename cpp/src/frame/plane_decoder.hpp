@@ -9,6 +9,7 @@
 
 #include "bytes.hpp"
 #include "frame/coder.hpp"
+#include "frame/context_decoder.hpp"
 
 namespace zipnn {
 
@@ -30,22 +31,27 @@ class DecodeTables {
     const HuffmanDecodeTable* huffman(std::size_t plane, std::size_t table) const {
         return huffman_[plane][table].get();
     }
+    /// Null if the plane has no context table.
+    const ContextDecoder* contexts(std::size_t plane) const { return contexts_[plane].get(); }
 
   private:
     const Coder& coder_;
     const std::uint8_t* readable_end_;
     std::array<std::array<std::unique_ptr<HuffmanDecodeTable>, max_tables>, max_planes> huffman_;
+    std::array<std::unique_ptr<ContextDecoder>, max_planes> contexts_;
 };
 
 /// One plane of one chunk, given out tile by tile. An object is used for chunk after chunk.
 class PlaneDecoder {
   public:
-    /// Reads mode and data of plane `plane` of `n` bytes. Throws CorruptError.
-    void open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::size_t n);
+    /// Reads mode and data of plane `plane` of `n` bytes of a chunk that begins with element `first` of the
+    /// tensor. Throws CorruptError.
+    void open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::uint64_t first,
+              std::size_t n);
 
-    /// Decodes the tiles of Huffman codes, which go several at a time; before `tile`. Asks for `next`
-    /// meanwhile. Throws CorruptError.
-    void decode_huffman(Bytes next);
+    /// Decodes what does not go tile by tile, before `tile`: Huffman codes, which go several tiles at a time,
+    /// and planes with contexts. Asks for `next` meanwhile. Throws CorruptError.
+    void decode_ahead(Bytes next);
 
     /// The plane's bytes, if they are stored.
     Bytes memory() const;
@@ -68,6 +74,11 @@ class PlaneDecoder {
 
   private:
     void read_directory(Cursor& cursor);
+    void read_packed(Cursor& cursor);
+    void read_contexts(Cursor& cursor);
+    bool has_contexts() const {
+        return mode_ == PlaneMode::contexts || mode_ == PlaneMode::contexts_with_escapes;
+    }
     void read_escapes(Cursor& cursor);
     std::size_t tile_count() const { return (n_ + tile_elements - 1) / tile_elements; }
     std::size_t elements_of(std::size_t index) const {
@@ -79,13 +90,15 @@ class PlaneDecoder {
     const DecodeTables* tables_ = nullptr;
     const std::vector<Table>* plane_tables_ = nullptr;
     std::size_t plane_ = 0, n_ = 0;
+    std::uint64_t first_ = 0;
     PlaneMode mode_ = PlaneMode::stored;
     const std::uint8_t* stored_ = nullptr;
     std::uint8_t value_ = 0;
     std::array<std::uint8_t, max_tiles> classes_{};
     std::array<Bytes, max_tiles> payloads_{};
+    Bytes coded_;  ///< the plane's code, if it has contexts
     std::vector<std::uint32_t> symbol_escapes_, exponent_escapes_;
-    /// Huffman-coded tiles of the chunk, each at its place; `slack` before and behind.
+    /// What was decoded ahead of the tiles, each at its place; `slack` before and behind.
     std::unique_ptr<std::uint8_t[]> decoded_;
     std::size_t capacity_ = 0;
     /// Copies of payloads at the very end of the readable bytes.

@@ -51,6 +51,10 @@ struct PlaneEncoder::Tile {
 PlaneEncoder::PlaneEncoder(const Coder& coder) : coder_(coder), planes_(coder.planes.size()) {
     for (std::size_t plane = 0; plane < planes_.size(); ++plane) {
         PlaneTables& tables = planes_[plane];
+        if (const ContextTable* table = context_table(coder.planes[plane])) {
+            tables.contexts.emplace(*table);
+            continue;
+        }
         for (std::size_t i = 0; i < coder.planes[plane].size(); ++i) {
             const Table& table = coder.planes[plane][i];
             tables.costs[i / ClassCosts::classes].set(i % ClassCosts::classes, table_costs(table));
@@ -171,34 +175,72 @@ PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, E
 
 namespace {
 
-/// Adds the escapes of a tile: its symbols without a code and, from `exponents`, those below `end`; sorted.
-void merge_escapes(Bytes symbols, const std::vector<std::uint32_t>& unseen, std::size_t first,
-                   std::span<const std::uint32_t>& exponents, std::vector<std::uint32_t>& escapes) {
-    const auto add_exponents_below = [&](std::size_t end) {
-        while (!exponents.empty() && (exponents.front() & escape_position_mask) < end) {
+/// Adds the escapes of the symbols `begin` to `end` of a plane: those without a code, at `unseen` behind
+/// `begin`, and from `exponents` those below `end`; sorted.
+void merge_escapes(Bytes symbols, const std::vector<std::uint32_t>& unseen, std::size_t begin,
+                   std::size_t end, std::span<const std::uint32_t>& exponents,
+                   std::vector<std::uint32_t>& escapes) {
+    const auto add_exponents_below = [&](std::size_t limit) {
+        while (!exponents.empty() && (exponents.front() & escape_position_mask) < limit) {
             escapes.push_back(exponents.front());
             exponents = exponents.subspan(1);
         }
     };
     for (const std::uint32_t at : unseen) {
-        add_exponents_below(first + at);
-        escapes.push_back(static_cast<std::uint32_t>(first + at) |
-                          static_cast<std::uint32_t>(symbols[first + at]) << 24);
+        add_exponents_below(begin + at);
+        escapes.push_back(static_cast<std::uint32_t>(begin + at) |
+                          static_cast<std::uint32_t>(symbols[begin + at]) << 24);
     }
-    add_exponents_below(std::min(first + tile_elements, symbols.size()));
+    add_exponents_below(end);
+}
+
+void append_escapes(std::vector<std::uint8_t>& out, const std::vector<std::uint32_t>& escapes) {
+    if (escapes.empty()) return;
+    append_le(out, static_cast<std::uint32_t>(escapes.size()));
+    for (const std::uint32_t escape : escapes) append_le(out, escape);
 }
 
 }  // namespace
 
-bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> exponents,
-                          ExtraBits extra, std::vector<std::uint8_t>& out) const {
+void PlaneEncoder::encode_contexts(const ContextEncoder& encoder, Bytes symbols, std::uint64_t first,
+                                   std::span<const std::uint32_t> exponents,
+                                   std::vector<std::uint8_t>& out) const {
+    std::vector<std::uint8_t> payload;
+    std::vector<std::uint32_t> unseen, escapes;
+    encoder.encode(symbols, first, payload, unseen);
+    if (exponents.empty() && payload.size() + 4 * unseen.size() >= symbols.size()) {
+        out.push_back(static_cast<std::uint8_t>(PlaneMode::stored));
+        return append(out, symbols);
+    }
+    merge_escapes(symbols, unseen, 0, symbols.size(), exponents, escapes);
+    const PlaneMode mode = escapes.empty() ? PlaneMode::contexts : PlaneMode::contexts_with_escapes;
+    out.push_back(static_cast<std::uint8_t>(mode));
+    append_le(out, static_cast<std::uint32_t>(payload.size()));
+    append(out, payload);
+    append_escapes(out, escapes);
+}
+
+bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::uint64_t first,
+                          std::span<const std::uint32_t> exponents, ExtraBits extra,
+                          std::vector<std::uint8_t>& out) const {
     const auto put_mode = [&](PlaneMode mode) { out.push_back(static_cast<std::uint8_t>(mode)); };
     if (!symbols.empty() && exponents.empty() && all_equal(symbols)) {
         put_mode(PlaneMode::constant);
         out.push_back(symbols[0]);
         return false;
     }
+    if (planes_[plane].contexts) {
+        encode_contexts(*planes_[plane].contexts, symbols, first, exponents, out);
+        return false;
+    }
     if (coder_.planes[plane].empty() && exponents.empty()) {
+        if (const unsigned bits = coder_.packed_bits(plane); bits != 0) {
+            put_mode(PlaneMode::packed);
+            out.resize(out.size() + packed_size(bits, symbols.size()));
+            active_kernels().pack(bits, symbols.data(), symbols.size(),
+                                  out.data() + out.size() - packed_size(bits, symbols.size()));
+            return false;
+        }
         put_mode(PlaneMode::stored);
         append(out, symbols);
         return false;
@@ -211,15 +253,15 @@ bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std:
     std::size_t payload = 0;
     bool coded = false;
     for (std::size_t t = 0; t < tiles; ++t) {
-        const std::size_t first = t * tile_elements;
-        const Bytes part = symbols.subspan(first, std::min(tile_elements, symbols.size() - first));
-        const ExtraBits tile_extra{extra.bytes == nullptr ? nullptr : extra.bytes + first, extra.shift};
+        const std::size_t begin = t * tile_elements;
+        const Bytes part = symbols.subspan(begin, std::min(tile_elements, symbols.size() - begin));
+        const ExtraBits tile_extra{extra.bytes == nullptr ? nullptr : extra.bytes + begin, extra.shift};
         const Tile tile = encode_tile(plane, part, tile_extra, payloads + payload);
         coded |= tile.tile_class != 0;
         classes[t / 2] = static_cast<std::uint8_t>(classes[t / 2] | tile.tile_class << (t % 2 * 4));
         if (tile.sized && tile.tile_class != 0) append_le(sizes, static_cast<std::uint16_t>(tile.size));
         payload += tile.size;
-        merge_escapes(symbols, tile.unseen, first, exponents, escapes);
+        merge_escapes(symbols, tile.unseen, begin, begin + part.size(), exponents, escapes);
     }
     if (!coded && escapes.empty()) {
         put_mode(PlaneMode::stored);
@@ -231,9 +273,7 @@ bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::span<const std:
     append(out, classes);
     append(out, sizes);
     append(out, Bytes(payloads, payload));
-    if (escapes.empty()) return true;
-    append_le(out, static_cast<std::uint32_t>(escapes.size()));
-    for (const std::uint32_t escape : escapes) append_le(out, escape);
+    append_escapes(out, escapes);
     return true;
 }
 

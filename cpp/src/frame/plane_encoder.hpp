@@ -9,6 +9,7 @@
 #include "bytes.hpp"
 #include "entropy/cost.hpp"
 #include "frame/coder.hpp"
+#include "frame/context_encoder.hpp"
 
 namespace zipnn {
 
@@ -25,18 +26,23 @@ class PlaneEncoder {
 
     const Coder& coder() const { return coder_; }
 
-    /// Appends mode and data of a plane. `exponents`: escapes of elements outside a window, sorted; only for
-    /// plane 0. Its ranked tables put the extra bits where `extra` says, one byte an element. Returns whether
-    /// tiles have classes.
-    bool encode(std::size_t plane, Bytes symbols, std::span<const std::uint32_t> exponents, ExtraBits extra,
+    /// Appends mode and data of a plane of a chunk that begins with element `first` of the tensor.
+    /// `exponents`: escapes of elements outside a window, sorted; only for plane 0. Its ranked tables put the
+    /// extra bits where `extra` says, one byte an element. Returns whether tiles have classes.
+    bool encode(std::size_t plane, Bytes symbols, std::uint64_t first,
+                std::span<const std::uint32_t> exponents, ExtraBits extra,
                 std::vector<std::uint8_t>& out) const;
 
   private:
     struct PlaneTables {
         ClassCosts costs[4];  ///< of tables 4i .. 4i+3
         std::vector<std::optional<HuffmanEncodeTable>> huffman;
+        std::optional<ContextEncoder> contexts;
     };
     struct Tile;
+
+    void encode_contexts(const ContextEncoder& encoder, Bytes symbols, std::uint64_t first,
+                         std::span<const std::uint32_t> exponents, std::vector<std::uint8_t>& out) const;
 
     Tile encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra, std::uint8_t* target) const;
     void encode_pairs(std::size_t plane, std::size_t table, Bytes groups, std::uint8_t* target,

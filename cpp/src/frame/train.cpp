@@ -24,6 +24,9 @@ constexpr std::uint64_t runs_of_tile = 4;
 /// tables.
 constexpr std::uint64_t min_elements_for_window = 2 * tile_elements;
 
+/// Contexts take several times as long to decode: worth a thousandth of the tensor.
+constexpr std::uint64_t least_gain_of_contexts = 1000;
+
 struct Candidate {
     LayoutId layout;
     std::uint16_t base = 0;
@@ -127,6 +130,19 @@ Candidate choose_layout(Family family, Level level, std::uint64_t elements, Byte
     return {LayoutId::stored};
 }
 
+/// Puts a context table in the place of a plane's tables if that saves enough of the elements of `width`
+/// bytes. `spare_cost`: of extra bits in another plane, which the plane's cost does not have.
+void use_contexts(PlaneTraining& trained, std::uint64_t spare_cost, const RowSample& sample,
+                  std::size_t width) {
+    ContextTraining contexts = train_contexts(sample);
+    const std::uint64_t present = cost_of_rows(sample, trained.tables);
+    const std::uint64_t least_gain =
+        sample.symbols.size() * width * stored_symbol_cost / least_gain_of_contexts;
+    if (contexts.cost + least_gain > present) return;
+    trained = {{}, (trained.cost + spare_cost) * contexts.cost / present, {}};
+    trained.tables.emplace_back(std::move(contexts.table));
+}
+
 }  // namespace
 
 std::size_t width_of(Family family) {
@@ -176,7 +192,11 @@ SamplePlan plan_sample(std::uint64_t elements, std::size_t width) {
     return plan;
 }
 
-Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan, Bytes sample) {
+Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan,
+               const RowPlan& rows, Bytes sample) {
+    const std::size_t sampled = std::accumulate(plan.tiles.begin(), plan.tiles.end(), std::size_t{0});
+    const Bytes row_sample = sample.subspan(sampled * width_of(family));
+    sample = sample.first(sampled * width_of(family));
     const Candidate candidate = choose_layout(family, level, elements, sample);
     Training training{{candidate.layout, candidate.base, {}}, 1.0};
     const Layout& layout = layout_of(candidate.layout);
@@ -187,12 +207,22 @@ Training train(Family family, Level level, std::uint64_t elements, const SampleP
     std::uint64_t cost = 0;
     bool coded = false;
     auto planes = planes_of(candidate, sample);
+    const auto row_planes = row_sample.empty() ? decltype(planes){} : planes_of(candidate, row_sample);
     for (std::size_t p = 0; p < planes.size(); ++p) {
         const bool rankable = p == 0 && elements >= min_elements_for_window;
         const PlaneSample plane{planes[p], plan.tiles,
                                 elements,  layout.exponent && p == 0,
                                 rankable,  p == 0 ? layout.spare_bits : 0};
         PlaneTraining trained = train_plane(plane, level);
+        const std::uint64_t bit_cost = cost_of_bit * planes[p].size();
+        if (const unsigned bits = training.coder.packed_bits(p); trained.cost >= bits * bit_cost && bits != 0)
+            trained = {{}, bits * bit_cost, {}};
+        // Plane 1 of the rows has no extra bits.
+        const bool shared = p == 1 && layout.windowed() && training.coder.extra_bits() != 0;
+        if (!row_planes.empty() && !trained.tables.empty() && !shared)
+            use_contexts(trained, plane.spare_bits * bit_cost,
+                         {row_planes[p], rows.row_length, rows.columns, plane.exponent, elements},
+                         layout.width);
         if (p == 0 && layout.windowed()) add_extra_bits(planes, plan.tiles, trained);
         coded |= !trained.tables.empty();
         cost += trained.cost;

@@ -7,6 +7,7 @@
 
 #include "bytes.hpp"
 #include "frame/coder.hpp"
+#include "frame/train_contexts.hpp"
 #include "zipnn/frame.hpp"
 
 /// Choosing layout and tables for a tensor from a sample of it.
@@ -24,8 +25,9 @@ struct Training {
     double ratio;  ///< expected size, in parts of the original
 };
 
-/// `sample`: the elements that the plan names, joined.
-Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan, Bytes sample);
+/// `sample`: the elements that the plans name, joined.
+Training train(Family family, Level level, std::uint64_t elements, const SamplePlan& plan,
+               const RowPlan& rows, Bytes sample);
 
 /// Width in bytes of the elements of a family.
 std::size_t width_of(Family family);

@@ -19,12 +19,14 @@
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
 #include "simd/generic/ranks.hpp"
+#include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
 #include "simd/x86/avx2.hpp"
 #include "simd/x86/fields.hpp"
 #include "simd/x86/layered.hpp"
 #include "simd/x86/ranks.hpp"
 #include "simd/x86/ranks256.hpp"
+#include "simd/x86/rans_avx2.hpp"
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -50,6 +52,8 @@ const Kernels avx2_kernels = {
     .huffman_encode = avx2::huffman_encode,
     .layered_decode = avx2::x86::layered_decode<avx2::x86::Vector>,
     .layered_encode = avx2::x86::layered_encode<avx2::x86::Vector>,
+    .rans_decode = avx2::x86::rans_decode,
+    .rans_encode = avx2::rans_encode,
 };
 
 }  // namespace zipnn

@@ -29,12 +29,14 @@
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
 #include "simd/generic/ranks.hpp"
+#include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
 #include "simd/x86/avx512.hpp"
 #include "simd/x86/fields.hpp"
 #include "simd/x86/layered.hpp"
 #include "simd/x86/ranks.hpp"
 #include "simd/x86/ranks512.hpp"
+#include "simd/x86/rans_avx512.hpp"
 
 // They use those above.
 #include "simd/x86/fields512.hpp"
@@ -62,6 +64,8 @@ const Kernels avx512_kernels = {
     .huffman_encode = avx512::x86::huffman_encode,
     .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,
     .layered_encode = avx512::x86::layered_encode<avx512::x86::Vector>,
+    .rans_decode = avx512::x86::rans_decode,
+    .rans_encode = avx512::rans_encode,
 };
 
 }  // namespace zipnn

@@ -9,6 +9,7 @@
 #include "entropy/huffman_table.hpp"
 #include "entropy/layered_table.hpp"
 #include "entropy/ranking.hpp"
+#include "entropy/rans.hpp"
 #include "fields/layout.hpp"
 #include "simd/prefetch.hpp"
 
@@ -60,7 +61,8 @@ struct Kernels {
     void (*merge)(LayoutId layout, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                   std::uint8_t* elements);
 
-    /// Values of `bits` bits, one a byte <-> packed_size(bits, n) bytes. Bits above are ignored when packing.
+    /// Values of `bits` bits (1..5), one a byte <-> packed_size(bits, n) bytes. Bits above are ignored when
+    /// packing.
     void (*pack)(unsigned bits, const std::uint8_t* values, std::size_t n, std::uint8_t* packed);
     void (*unpack)(unsigned bits, const std::uint8_t* packed, std::size_t n, std::uint8_t* values);
 
@@ -93,6 +95,17 @@ struct Kernels {
     /// As huffman_encode; `target` has room for 2*n + 16 bytes.
     std::size_t (*layered_encode)(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
                                   std::uint8_t* target, bool* unseen);
+
+    /// Decodes `n` symbols whose contexts, which `slots` has, are known; `state` goes on to the next symbols.
+    /// Element i uses lane i % 32. `slack` bytes behind the words can be read. False if the words do not
+    /// suffice.
+    bool (*rans_decode)(const RansSlot* slots, const std::uint8_t* contexts, std::size_t n, Bytes words,
+                        RansState& state, std::uint8_t* target);
+
+    /// Encodes what is to be decoded in front of what `state` has encoded already. There is room for a word
+    /// for each symbol in front of it.
+    void (*rans_encode)(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
+                        std::size_t n, std::uint8_t* words, RansState& state);
 };
 
 /// The kernels for this processor: the best that it can run, or what ZIPNN_SIMD names

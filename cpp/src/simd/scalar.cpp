@@ -8,6 +8,7 @@
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
 #include "simd/generic/ranks.hpp"
+#include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
 
 namespace zipnn {
@@ -27,6 +28,8 @@ const Kernels scalar_kernels = {
     .huffman_encode = scalar::huffman_encode,
     .layered_decode = scalar::layered_decode,
     .layered_encode = scalar::layered_encode,
+    .rans_decode = scalar::rans_decode,
+    .rans_encode = scalar::rans_encode,
 };
 
 }  // namespace zipnn

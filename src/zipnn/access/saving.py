@@ -45,7 +45,7 @@ def save_file(
         tensors: NumPy arrays and torch tensors by name; any strides, byte order and device.
         filename: where to write.
         metadata: strings by name, for `__metadata__`.
-        level: fast or default.
+        level: fast, default or max.
         threads: threads that encode; None for `ZIPNN_NUM_THREADS`, else all cores.
         compress: False for a plain safetensors file.
 

@@ -27,7 +27,7 @@ def compress(data: Any, *, dtype: Any = None, level: str = "default", threads: i
             It is only read.
         dtype: what the elements of a plain buffer are, as a name of safetensors, NumPy or torch
             ("BF16", "bfloat16") or a dtype of theirs. Arrays know it themselves.
-        level: "fast" or "default".
+        level: "fast", "default" or "max".
         threads: None for `ZIPNN_NUM_THREADS`, else all cores that the process may use. The result does
             not depend on it.
 

@@ -39,9 +39,9 @@ def register(commands: Any) -> None:
     add_writing(parser, "files and folders to compress", "each original")
     parser.add_argument(
         "--level",
-        choices=("fast", "default"),
+        choices=("fast", "default", "max"),
         default="default",
-        help="fast is quicker to write and to load, default smaller",
+        help="fast is quicker to write and to load, default smaller, max smallest: for storage",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="write nothing; estimate the sizes from a sample of each file"

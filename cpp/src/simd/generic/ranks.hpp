@@ -70,7 +70,9 @@ inline void pack(unsigned bits, const std::uint8_t* values, std::size_t n, std::
                 pack_parts<4>(values, packed);
                 pack_bit(2, values, packed + 32);
                 break;
-            default: pack_parts<2>(values, packed);
+            default:
+                pack_parts<2>(values, packed);
+                if (bits == 5) pack_bit(4, values, packed + 64);
         }
     }
     const unsigned mask = (1U << bits) - 1;
@@ -89,7 +91,9 @@ inline void unpack(unsigned bits, const std::uint8_t* packed, std::size_t n, std
                 unpack_parts<4>(packed, values);
                 add_bit(2, packed + 32, values);
                 break;
-            default: unpack_parts<2>(packed, values);
+            default:
+                unpack_parts<2>(packed, values);
+                if (bits == 5) add_bit(4, packed + 64, values);
         }
     }
     const unsigned mask = (1U << bits) - 1;

@@ -41,7 +41,8 @@ void pack(unsigned bits, const std::uint8_t* values, std::size_t n, std::uint8_t
         case 1: return pack_blocks<Vector, 1>(values, n, packed);
         case 2: return pack_blocks<Vector, 2>(values, n, packed);
         case 3: return pack_blocks<Vector, 3>(values, n, packed);
-        default: return pack_blocks<Vector, 4>(values, n, packed);
+        case 4: return pack_blocks<Vector, 4>(values, n, packed);
+        default: return pack_blocks<Vector, 5>(values, n, packed);
     }
 }
 
@@ -58,7 +59,8 @@ void unpack(unsigned bits, const std::uint8_t* packed, std::size_t n, std::uint8
         case 1: return unpack_blocks<Vector, 1>(packed, n, values);
         case 2: return unpack_blocks<Vector, 2>(packed, n, values);
         case 3: return unpack_blocks<Vector, 3>(packed, n, values);
-        default: return unpack_blocks<Vector, 4>(packed, n, values);
+        case 4: return unpack_blocks<Vector, 4>(packed, n, values);
+        default: return unpack_blocks<Vector, 5>(packed, n, values);
     }
 }
 

@@ -68,11 +68,12 @@ struct Ranks256 {
     static void pack_block(const std::uint8_t* values, std::uint8_t* packed) {
         if constexpr (bits == 1) {
             pack_bit<0>(values, packed);
-        } else if constexpr (bits == 4) {
+        } else if constexpr (bits >= 4) {
             for (std::size_t i = 0; i < 64; i += 32)
                 store(packed + i, _mm256_or_si256(_mm256_and_si256(load(values + i), ones(4)),
                                                   _mm256_slli_epi16(
                                                       _mm256_and_si256(load(values + 64 + i), ones(4)), 4)));
+            if constexpr (bits == 5) pack_bit<4>(values, packed + 64);
         } else {
             __m256i codes = _mm256_setzero_si256();
             for (std::size_t i = 4; i-- > 0;)
@@ -87,11 +88,17 @@ struct Ranks256 {
     static void unpack_block(const std::uint8_t* packed, std::uint8_t* values) {
         if constexpr (bits == 1) {
             for (std::size_t i = 0; i < 4; ++i) store(values + 32 * i, bit_at<0>(packed + 4 * i));
-        } else if constexpr (bits == 4) {
+        } else if constexpr (bits >= 4) {
             for (std::size_t i = 0; i < 64; i += 32) {
                 const __m256i both = load(packed + i);
-                store(values + i, _mm256_and_si256(both, ones(4)));
-                store(values + 64 + i, _mm256_and_si256(_mm256_srli_epi16(both, 4), ones(4)));
+                __m256i low = _mm256_and_si256(both, ones(4));
+                __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), ones(4));
+                if constexpr (bits == 5) {
+                    low = _mm256_or_si256(low, bit_at<4>(packed + 64 + i / 8));
+                    high = _mm256_or_si256(high, bit_at<4>(packed + 72 + i / 8));
+                }
+                store(values + i, low);
+                store(values + 64 + i, high);
             }
         } else {
             __m256i codes = load(packed);

@@ -34,9 +34,10 @@ struct Ranks512 {
         const __m512i a = load(values), b = load(values + 64);
         if constexpr (bits == 1) {
             pack_bit<0>(a, b, packed);
-        } else if constexpr (bits == 4) {
+        } else if constexpr (bits >= 4) {
             store(packed, _mm512_or_si512(_mm512_and_si512(a, ones(4)),
                                           _mm512_slli_epi16(_mm512_and_si512(b, ones(4)), 4)));
+            if constexpr (bits == 5) pack_bit<4>(a, b, packed + 64);
         } else {
             const __m512i both = _mm512_or_si512(_mm512_and_si512(a, ones(2)),
                                                  _mm512_slli_epi16(_mm512_and_si512(b, ones(2)), 4));
@@ -52,10 +53,16 @@ struct Ranks512 {
         if constexpr (bits == 1) {
             store(values, bit_at<0>(packed));
             store(values + 64, bit_at<0>(packed + 8));
-        } else if constexpr (bits == 4) {
+        } else if constexpr (bits >= 4) {
             const __m512i both = load(packed);
-            store(values, _mm512_and_si512(both, ones(4)));
-            store(values + 64, _mm512_and_si512(_mm512_srli_epi16(both, 4), ones(4)));
+            __m512i a = _mm512_and_si512(both, ones(4));
+            __m512i b = _mm512_and_si512(_mm512_srli_epi16(both, 4), ones(4));
+            if constexpr (bits == 5) {
+                a = _mm512_or_si512(a, bit_at<4>(packed + 64));
+                b = _mm512_or_si512(b, bit_at<4>(packed + 72));
+            }
+            store(values, a);
+            store(values + 64, b);
         } else {
             const __m512i both =
                 _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(packed)));

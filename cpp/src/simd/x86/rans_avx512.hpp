@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+/// rANS with 16 states a register; what a round needs of the words is spread over the lanes that are low.
+namespace zipnn::ZIPNN_TARGET::x86 {
+
+inline __m512i decode_lanes(const RansSlot* slots, const std::uint8_t* contexts, __m512i lanes,
+                            const std::uint8_t*& at, std::uint8_t* target) {
+    const __m512i context = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(contexts)));
+    const __m512i mask = _mm512_set1_epi32(rans_total - 1);
+    const __m512i index =
+        _mm512_or_si512(_mm512_slli_epi32(context, rans_bits), _mm512_and_si512(lanes, mask));
+    const __m512i slot = _mm512_i32gather_epi32(index, slots, 4);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(target), _mm512_cvtepi32_epi8(slot));
+    const __m512i frequency = _mm512_and_si512(_mm512_srli_epi32(slot, 8), mask);
+    const __m512i state = _mm512_add_epi32(_mm512_mullo_epi32(frequency, _mm512_srli_epi32(lanes, rans_bits)),
+                                           _mm512_srli_epi32(slot, 20));
+    const __mmask16 low = _mm512_cmplt_epu32_mask(state, _mm512_set1_epi32(rans_floor));
+    const __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+    at += 2 * std::popcount(static_cast<std::uint16_t>(low));
+    return _mm512_mask_or_epi32(state, low, _mm512_slli_epi32(state, 16),
+                                _mm512_maskz_expand_epi32(low, words));
+}
+
+inline bool rans_decode(const RansSlot* slots, const std::uint8_t* contexts, std::size_t n, Bytes words,
+                        RansState& state, std::uint8_t* target) {
+    const std::uint8_t* at = words.data() + state.at;
+    const std::uint8_t* end = words.data() + words.size();
+    __m512i first = _mm512_loadu_si512(state.lanes.data());
+    __m512i second = _mm512_loadu_si512(state.lanes.data() + 16);
+    // Each load is of 32 bytes and moves on by as many at most: a round stays within the slack.
+    for (; n >= rans_lanes && at <= end; n -= rans_lanes, contexts += rans_lanes, target += rans_lanes) {
+        first = decode_lanes(slots, contexts, first, at, target);
+        second = decode_lanes(slots, contexts + 16, second, at, target + 16);
+        prefetch(at + 512);
+    }
+    _mm512_storeu_si512(state.lanes.data(), first);
+    _mm512_storeu_si512(state.lanes.data() + 16, second);
+    if (at > end) return false;
+    state.at = static_cast<std::size_t>(at - words.data());
+    return ZIPNN_TARGET::rans_decode(slots, contexts, n, words, state, target);
+}
+
+}  // namespace zipnn::ZIPNN_TARGET::x86
