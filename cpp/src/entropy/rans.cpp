@@ -5,6 +5,7 @@
 #include <bit>
 #include <numeric>
 
+#include "entropy/bit_string.hpp"
 #include "entropy/cost.hpp"
 
 namespace zipnn {
@@ -41,43 +42,7 @@ std::vector<std::uint8_t> kept_symbols(const std::array<std::uint64_t, 256>& wei
     return symbols;
 }
 
-class BitWriter {
-  public:
-    explicit BitWriter(std::vector<std::uint8_t>& out) : out_(out) {}
-
-    void put(unsigned value, unsigned count) {
-        for (unsigned i = 0; i < count; ++i, ++filled_) {
-            if (filled_ % 8 == 0) out_.push_back(0);
-            out_.back() = static_cast<std::uint8_t>(out_.back() | (value >> i & 1U) << filled_ % 8);
-        }
-    }
-
-  private:
-    std::vector<std::uint8_t>& out_;
-    std::size_t filled_ = 0;
-};
-
-class BitReader {
-  public:
-    explicit BitReader(Cursor& cursor) : cursor_(cursor) {}
-
-    unsigned take(unsigned count) {
-        unsigned value = 0;
-        for (unsigned i = 0; i < count; ++i, ++taken_) {
-            if (taken_ % 8 == 0) byte_ = cursor_.read<std::uint8_t>("frequency table");
-            value |= (byte_ >> taken_ % 8 & 1U) << i;
-        }
-        return value;
-    }
-    bool rest_is_zero() const { return taken_ % 8 == 0 || byte_ >> taken_ % 8 == 0; }
-
-  private:
-    Cursor& cursor_;
-    std::uint8_t byte_ = 0;
-    std::size_t taken_ = 0;
-};
-
-void put_frequency(BitWriter& bits, unsigned frequency, unsigned& previous) {
+void put_frequency(BitStringWriter& bits, unsigned frequency, unsigned& previous) {
     const auto width = static_cast<unsigned>(std::bit_width(frequency));
     if (width == previous)
         bits.put(0b0, 1);
@@ -92,7 +57,7 @@ void put_frequency(BitWriter& bits, unsigned frequency, unsigned& previous) {
 }
 
 /// The next frequency, or 0 and the number of absent symbols in `run`.
-unsigned take_frequency(BitReader& bits, unsigned& previous, std::size_t& run) {
+unsigned take_frequency(BitStringReader& bits, unsigned& previous, std::size_t& run) {
     unsigned ones = 0;
     while (ones < 4 && bits.take(1) == 1) ++ones;
     run = 0;
@@ -170,7 +135,7 @@ void write_frequencies(std::vector<std::uint8_t>& out, const Frequencies& freque
     while (frequencies[last] == 0) --last;
     const std::size_t rest = implied(frequencies);
     for (const std::size_t symbol : {first, last, rest}) out.push_back(static_cast<std::uint8_t>(symbol));
-    BitWriter bits(out);
+    BitStringWriter bits(out);
     unsigned previous = initial_width;
     for (std::size_t symbol = first; symbol <= last; ++symbol) {
         if (symbol == rest) continue;
@@ -190,7 +155,7 @@ Frequencies read_frequencies(Cursor& cursor) {
     const std::size_t rest = cursor.read<std::uint8_t>("frequency table");
     if (first >= last || rest < first || rest > last) throw CorruptError("frequency table has no symbols");
     Frequencies frequencies{};
-    BitReader bits(cursor);
+    BitStringReader bits(cursor, "frequency table");
     unsigned previous = initial_width;
     std::uint32_t sum = 0;
     for (std::size_t symbol = first; symbol <= last;) {

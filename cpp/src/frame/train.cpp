@@ -8,6 +8,7 @@
 
 #include "entropy/cost.hpp"
 #include "frame/train_plane.hpp"
+#include "frame/train_table.hpp"
 #include "simd/kernels.hpp"
 
 namespace zipnn {

@@ -31,10 +31,6 @@ inline constexpr std::size_t stored_class = ~std::size_t{0};
 
 Histogram histogram_of(Bytes symbols);
 
-/// What the symbols cost under one table for all of them, without extra bits; with ranked tables of
-/// `extra_bits`, if not 0.
-std::uint64_t coded_cost(const Histogram& counts, unsigned extra_bits, Level level);
-
 /// Tables for the plane: as many classes of tiles as pay for themselves.
 PlaneTraining train_plane(const PlaneSample& sample, Level level);
 
