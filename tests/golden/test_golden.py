@@ -97,7 +97,7 @@ def test_the_inputs_are_still_the_same() -> None:
             assert digest == MANIFEST[case.name]["sha256"], case.name
 
 
-@pytest.mark.parametrize("kernels", ["scalar", "avx2", "avx512"])
+@pytest.mark.parametrize("kernels", ["scalar", "128", "avx2", "avx512"])
 def test_every_set_of_kernels_writes_the_same_and_reads_all(kernels: str) -> None:
     # Where a machine does not have these kernels, the best that it has are tested once more.
     code = (

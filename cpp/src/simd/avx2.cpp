@@ -21,10 +21,10 @@
 #include "simd/generic/ranks.hpp"
 #include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
+#include "simd/vectors/layered.hpp"
+#include "simd/vectors/ranks.hpp"
 #include "simd/x86/avx2.hpp"
 #include "simd/x86/fields.hpp"
-#include "simd/x86/layered.hpp"
-#include "simd/x86/ranks.hpp"
 #include "simd/x86/ranks256.hpp"
 #include "simd/x86/rans_avx2.hpp"
 
@@ -42,16 +42,16 @@ const Kernels avx2_kernels = {
     .xxh3_blocks = avx2::x86::Vector::xxh3_blocks,
     .split = avx2::x86::split,
     .merge = avx2::x86::merge,
-    .pack = avx2::x86::pack<avx2::x86::Ranks256>,
-    .unpack = avx2::x86::unpack<avx2::x86::Ranks256>,
-    .rank = avx2::x86::rank<avx2::x86::Ranks256>,
-    .unrank = avx2::x86::unrank<avx2::x86::Ranks256>,
-    .merge_ranked = avx2::merge_ranked_by<avx2::x86::unpack<avx2::x86::Ranks256>,
-                                          avx2::x86::unrank<avx2::x86::Ranks256>, avx2::x86::merge>,
+    .pack = avx2::vectors::pack<avx2::x86::Ranks256>,
+    .unpack = avx2::vectors::unpack<avx2::x86::Ranks256>,
+    .rank = avx2::vectors::rank<avx2::x86::Ranks256>,
+    .unrank = avx2::vectors::unrank<avx2::x86::Ranks256>,
+    .merge_ranked = avx2::merge_ranked_by<avx2::vectors::unpack<avx2::x86::Ranks256>,
+                                          avx2::vectors::unrank<avx2::x86::Ranks256>, avx2::x86::merge>,
     .huffman_decode = avx2::huffman_decode,
     .huffman_encode = avx2::huffman_encode,
-    .layered_decode = avx2::x86::layered_decode<avx2::x86::Vector>,
-    .layered_encode = avx2::x86::layered_encode<avx2::x86::Vector>,
+    .layered_decode = avx2::vectors::layered_decode<avx2::x86::Vector>,
+    .layered_encode = avx2::vectors::layered_encode<avx2::x86::Vector>,
     .rans_decode = avx2::x86::rans_decode,
     .rans_encode = avx2::rans_encode,
 };

@@ -31,10 +31,10 @@
 #include "simd/generic/ranks.hpp"
 #include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
+#include "simd/vectors/layered.hpp"
+#include "simd/vectors/ranks.hpp"
 #include "simd/x86/avx512.hpp"
 #include "simd/x86/fields.hpp"
-#include "simd/x86/layered.hpp"
-#include "simd/x86/ranks.hpp"
 #include "simd/x86/ranks512.hpp"
 #include "simd/x86/rans_avx512.hpp"
 
@@ -55,15 +55,15 @@ const Kernels avx512_kernels = {
     .xxh3_blocks = avx512::x86::Vector::xxh3_blocks,
     .split = avx512::x86::split,
     .merge = avx512::x86::Fields512::merge,
-    .pack = avx512::x86::pack<avx512::x86::Ranks512>,
-    .unpack = avx512::x86::unpack<avx512::x86::Ranks512>,
-    .rank = avx512::x86::rank<avx512::x86::Ranks512>,
-    .unrank = avx512::x86::unrank<avx512::x86::Ranks512>,
+    .pack = avx512::vectors::pack<avx512::x86::Ranks512>,
+    .unpack = avx512::vectors::unpack<avx512::x86::Ranks512>,
+    .rank = avx512::vectors::rank<avx512::x86::Ranks512>,
+    .unrank = avx512::vectors::unrank<avx512::x86::Ranks512>,
     .merge_ranked = avx512::x86::Fields512::merge_ranked,
     .huffman_decode = avx512::huffman_decode,
     .huffman_encode = avx512::x86::huffman_encode,
-    .layered_decode = avx512::x86::layered_decode<avx512::x86::Vector>,
-    .layered_encode = avx512::x86::layered_encode<avx512::x86::Vector>,
+    .layered_decode = avx512::vectors::layered_decode<avx512::x86::Vector>,
+    .layered_encode = avx512::vectors::layered_encode<avx512::x86::Vector>,
     .rans_decode = avx512::x86::rans_decode,
     .rans_encode = avx512::rans_encode,
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "simd/kernels.hpp"
@@ -9,20 +11,49 @@
 namespace zipnn {
 namespace {
 
+#if defined(ZIPNN_X86)
+
+// Each asks for all that the pragma of its file names.
+
+bool has_128() {
+    return __builtin_cpu_supports("ssse3") != 0 && __builtin_cpu_supports("sse4.1") != 0 &&
+           __builtin_cpu_supports("popcnt") != 0;
+}
+
+bool has_lzcnt() {
+#if defined(__clang__) && __clang_major__ < 19
+    return true;  // no name for it; every processor with AVX2 and BMI2 has it
+#else
+    return __builtin_cpu_supports("lzcnt") != 0;
+#endif
+}
+
+bool has_avx2() {
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
+           __builtin_cpu_supports("bmi2") != 0 && has_lzcnt() && __builtin_cpu_supports("popcnt") != 0 &&
+           __builtin_cpu_supports("fma") != 0;
+}
+
+bool has_avx512() {
+    return has_avx2() && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+           __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+           __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vbmi2") != 0 &&
+           __builtin_cpu_supports("avx512vpopcntdq") != 0;
+}
+
+#endif
+
 struct Available {
-    std::array<const Kernels*, 3> list{&scalar_kernels};
+    std::array<const Kernels*, 4> list{&scalar_kernels};
     std::size_t count = 1;
 
     Available() {
 #if defined(ZIPNN_X86)
-        if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-            __builtin_cpu_supports("bmi2") != 0)
-            list[count++] = &avx2_kernels;
-        if (count == 2 && __builtin_cpu_supports("avx512bw") != 0 &&
-            __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-            __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vbmi2") != 0 &&
-            __builtin_cpu_supports("avx512vpopcntdq") != 0)
-            list[count++] = &avx512_kernels;
+        if (has_128()) list[count++] = &simd128_kernels;
+        if (has_avx2()) list[count++] = &avx2_kernels;
+        if (has_avx512()) list[count++] = &avx512_kernels;
+#elif defined(ZIPNN_NEON)
+        list[count++] = &simd128_kernels;
 #endif
     }
 };
@@ -34,10 +65,17 @@ const Available& available() {
 
 const Kernels& choose() {
     const auto kernels = available_kernels();
-    if (const char* wanted = std::getenv("ZIPNN_SIMD"))
-        for (const Kernels* one : kernels)
-            if (std::string_view(wanted) == one->name) return *one;
-    return *kernels.back();
+    const Kernels& best = *kernels.back();
+    const char* wanted = std::getenv("ZIPNN_SIMD");
+    if (wanted == nullptr || *wanted == '\0') return best;
+    std::string names;
+    for (const Kernels* one : kernels) {
+        if (std::string_view(wanted) == one->name) return *one;
+        names += (names.empty() ? "" : ", ") + std::string(one->name);
+    }
+    std::fprintf(stderr, "zipnn: ZIPNN_SIMD=%s is not one of the kernels here (%s); using %s\n", wanted,
+                 names.c_str(), best.name);
+    return best;
 }
 
 }  // namespace

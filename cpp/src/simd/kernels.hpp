@@ -20,6 +20,8 @@
 /// elements, never by the width of a vector. The table of kernels is chosen once (active_kernels).
 #if defined(__x86_64__) && defined(__GNUC__)
 #define ZIPNN_X86 1
+#elif defined(__aarch64__) && !defined(__AARCH64EB__)
+#define ZIPNN_NEON 1
 #endif
 
 namespace zipnn {
@@ -108,14 +110,17 @@ struct Kernels {
                         std::size_t n, std::uint8_t* words, RansState& state);
 };
 
-/// The kernels for this processor: the best that it can run, or what ZIPNN_SIMD names
-/// (scalar, avx2, avx512) if it can run that.
+/// The kernels for this processor: the best that it can run, or what ZIPNN_SIMD names (scalar, 128, avx2,
+/// avx512). Says so on the standard error output, once, if it cannot run that.
 const Kernels& active_kernels();
 
 /// All kernels that this processor can run, the plain C++ first. For tests: all give the same bytes.
 std::span<const Kernels* const> available_kernels();
 
 extern const Kernels scalar_kernels;
+#if defined(ZIPNN_X86) || defined(ZIPNN_NEON)
+extern const Kernels simd128_kernels;
+#endif
 #if defined(ZIPNN_X86)
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;

@@ -2,16 +2,6 @@
 
 namespace zipnn::ZIPNN_TARGET::x86 {
 
-/// For each mask of eight bytes, the places of those that are set, in order.
-constexpr std::array<std::uint64_t, 256> compress_places() {
-    std::array<std::uint64_t, 256> places{};
-    for (unsigned mask = 0; mask < 256; ++mask)
-        for (unsigned bit = 0, count = 0; bit < 8; ++bit)
-            if ((mask >> bit & 1) != 0) places[mask] |= std::uint64_t{bit} << 8 * count++;
-    return places;
-}
-inline constexpr auto places_by_mask = compress_places();
-
 /// 256-bit steps of the layered kernels.
 struct Vector {
     using Symbols = __m256i;
@@ -48,24 +38,19 @@ struct Vector {
         return ZIPNN_TARGET::count_threes(codes, n);
     }
 
-    /// Ranks of 32 symbols: all but zero must be within a window of 31.
+    /// Ranks of 32 symbols, by a window.
     class Ranks {
       public:
         static constexpr std::size_t step = 32;
 
-        static bool suits(const LayeredTable& table) { return window(table) >= 0; }
+        static bool suits(const LayeredTable& table) { return vectors::RankWindow::suits(table); }
 
         explicit Ranks(const LayeredTable& table) {
-            const int first = window(table);
-            std::array<std::uint8_t, 32> ranks;
-            for (int i = 0; i < 31; ++i)
-                ranks[static_cast<std::size_t>(i)] = table.rank[static_cast<std::size_t>((first + i) & 0xff)];
-            ranks[31] = first == 0 ? LayeredTable::unseen : table.rank[0];
-            first_ = _mm256_set1_epi8(static_cast<char>(first));
-            low_ =
-                _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(ranks.data())));
-            high_ = _mm256_broadcastsi128_si256(
-                _mm_loadu_si128(reinterpret_cast<const __m128i*>(ranks.data() + 16)));
+            const vectors::RankWindow window(table);
+            const auto* const ranks = reinterpret_cast<const __m128i*>(window.ranks.data());
+            first_ = _mm256_set1_epi8(static_cast<char>(window.first));
+            low_ = _mm256_broadcastsi128_si256(_mm_loadu_si128(ranks));
+            high_ = _mm256_broadcastsi128_si256(_mm_loadu_si128(ranks + 1));
         }
 
         bool look_up(const std::uint8_t* symbols, std::uint8_t* ranks) const {
@@ -84,18 +69,6 @@ struct Vector {
         }
 
       private:
-        /// The first symbol of a window that holds all but zero, or -1.
-        static int window(const LayeredTable& table) {
-            int first = 256, last = -1;
-            for (std::size_t i = 0; i < table.count; ++i) {
-                if (table.symbols[i] == 0) continue;
-                first = std::min(first, int{table.symbols[i]});
-                last = std::max(last, int{table.symbols[i]});
-            }
-            if (last < 0) return 0;
-            return last - first < 31 ? first : -1;
-        }
-
         __m256i first_, low_, high_;
     };
 
@@ -147,7 +120,7 @@ struct Vector {
     }
 
     static std::uint8_t* compress_8(__m128i bytes, unsigned mask, std::uint8_t* out) {
-        const __m128i places = _mm_cvtsi64_si128(static_cast<long long>(places_by_mask[mask]));
+        const __m128i places = _mm_cvtsi64_si128(static_cast<long long>(vectors::places_by_mask[mask]));
         _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(bytes, places));
         return out + _mm_popcnt_u32(mask);
     }

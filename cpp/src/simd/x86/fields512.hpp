@@ -180,7 +180,7 @@ struct Fields512 {
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
         if (paired) rest[0] = planes[0] + i / 2;
-        ZIPNN_TARGET::merge_ranked_by<unpack<Ranks512>, unrank<Ranks512>, x86::merge>(
+        ZIPNN_TARGET::merge_ranked_by<vectors::unpack<Ranks512>, vectors::unrank<Ranks512>, x86::merge>(
             layout, base, ranking, paired, rest.data(), n - i, elements + i * layout_of(layout).width);
     }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-/// Ranks and extra bits: one `Vector` type looks bytes up and packs blocks (see avx2.cpp, avx512.cpp).
+/// Ranks and extra bits: one `Vector` type looks bytes up and packs blocks (see simd128.cpp, avx2.cpp,
+/// avx512.cpp).
 ///
 /// Vector::ByteTable(table).look_up(bytes) maps Vector::bytes bytes through a table of 256.
 /// Vector::pack_block<bits>(values, packed) and unpack_block<bits> do 128 values.
-namespace zipnn::ZIPNN_TARGET::x86 {
+namespace zipnn::ZIPNN_TARGET::vectors {
 
 template <typename Vector>
 void rank(const Ranking& ranking, unsigned shift, const std::uint8_t* symbols, std::size_t n,
@@ -64,4 +65,4 @@ void unpack(unsigned bits, const std::uint8_t* packed, std::size_t n, std::uint8
     }
 }
 
-}  // namespace zipnn::ZIPNN_TARGET::x86
+}  // namespace zipnn::ZIPNN_TARGET::vectors

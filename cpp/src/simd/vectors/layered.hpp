@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-/// Layered kernels: one `Vector` type does the steps that depend on the width (see avx2.cpp, avx512.cpp).
+/// Layered kernels: one `Vector` type does the steps that depend on the width (see simd128.cpp,
+/// avx2.cpp, avx512.cpp).
 ///
 /// Vector::encode_block(ranks, packed, escaped) codes 128 ranks of a level, writes those of 3 and more, less
 /// 3, to `escaped` (with up to 64 bytes behind them) and returns how many they are.
@@ -10,7 +11,44 @@
 ///
 /// Vector::decode_block(packed, symbols, escaped, out) decodes 128 elements of a level and returns how many
 /// of them were escaped; it may read 64 bytes from `escaped`.
-namespace zipnn::ZIPNN_TARGET::x86 {
+namespace zipnn::ZIPNN_TARGET::vectors {
+
+/// For each mask of eight bytes, the places of those that are set, in order.
+constexpr std::array<std::uint64_t, 256> compress_places() {
+    std::array<std::uint64_t, 256> places{};
+    for (unsigned mask = 0; mask < 256; ++mask)
+        for (unsigned bit = 0, count = 0; bit < 8; ++bit)
+            if ((mask >> bit & 1) != 0) places[mask] |= std::uint64_t{bit} << 8 * count++;
+    return places;
+}
+inline constexpr auto places_by_mask = compress_places();
+
+/// Ranks as a table of 32 for vectors without larger ones: all symbols but zero must be within a window
+/// of 31.
+struct RankWindow {
+    static bool suits(const LayeredTable& table) { return first_symbol(table) >= 0; }
+
+    explicit RankWindow(const LayeredTable& table) : first(static_cast<std::uint8_t>(first_symbol(table))) {
+        for (std::size_t i = 0; i < 31; ++i) ranks[i] = table.rank[(first + i) & 0xff];
+        ranks[31] = first == 0 ? LayeredTable::unseen : table.rank[0];
+    }
+
+    std::uint8_t first;                  ///< symbol
+    std::array<std::uint8_t, 32> ranks;  ///< of symbols `first` and up, and at last that of zero
+
+  private:
+    /// The first symbol of a window that holds all but zero, or -1.
+    static int first_symbol(const LayeredTable& table) {
+        int first = 256, last = -1;
+        for (std::size_t i = 0; i < table.count; ++i) {
+            if (table.symbols[i] == 0) continue;
+            first = std::min(first, int{table.symbols[i]});
+            last = std::max(last, int{table.symbols[i]});
+        }
+        if (last < 0) return 0;
+        return last - first < 31 ? first : -1;
+    }
+};
 
 /// A level's symbols with room for whole vectors behind them.
 using Level = std::array<std::uint8_t, tile_elements + 128>;
@@ -87,4 +125,4 @@ std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbol
     return static_cast<std::size_t>(out - target);
 }
 
-}  // namespace zipnn::ZIPNN_TARGET::x86
+}  // namespace zipnn::ZIPNN_TARGET::vectors
