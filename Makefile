@@ -3,6 +3,7 @@
 # make demo           set everything up, then compress, verify, load and restore a real model
 # make test           lint, C++ tests and Python tests
 # make test-sanitize  C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+# make test-aarch64   C++ tests built for aarch64 and run under QEMU, if its tools are there
 # make bench          measure zipnn beside its peers (about ten minutes), write docs/benchmarks.*
 # make bench-quick    the same for one buffer, three runs, into .bench/quick
 # make build          only build and install the package into $(VENV)
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP := $(shell find cpp -name '*.[ch]pp' -not -path 'cpp/tests/*')
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize clean
+.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize test-aarch64 clean
 
 build: $(VENV)/built
 
@@ -51,6 +52,9 @@ test-sanitize: $(VENV)/tools
 	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DZIPNN_TESTS=ON -DZIPNN_WERROR=ON -DZIPNN_SANITIZE=ON
 	$(BIN)/cmake --build build/sanitize
 	$(BIN)/ctest --test-dir build/sanitize --output-on-failure
+
+test-aarch64: $(VENV)/tools
+	scripts/test_aarch64.sh $(if $(CI),--required)
 
 test-python: $(VENV)/tested $(VENV)/built
 	$(BIN)/python -m pytest
