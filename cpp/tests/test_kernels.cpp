@@ -75,6 +75,28 @@ TEST(kernels_agree_on_fields) {
     });
 }
 
+TEST(kernels_see_the_edges_of_a_window) {
+    for (const Kernels* kernels : available_kernels())
+        for (const LayoutId layout : {LayoutId::bfloat16w, LayoutId::float32w}) {
+            const Layout& properties = layout_of(layout);
+            for (const unsigned base : {0U, 100U, unsigned{properties.base_limit}})
+                for (unsigned exponent = 0; exponent < 256; ++exponent)
+                    for (const std::size_t at : {0UL, 15UL, 63UL, 130UL}) {
+                        // All zeros but one, so that nothing else is outside.
+                        const std::size_t n = 131;
+                        std::vector<std::uint8_t> elements(n * properties.width);
+                        store_le(elements.data() + (at + 1) * properties.width - 2,
+                                 static_cast<std::uint16_t>(0x8000U | exponent << 7 | exponent % 128));
+                        std::array<std::array<std::uint8_t, n>, max_planes> bytes;
+                        std::array<std::uint8_t*, max_planes> planes;
+                        for (std::size_t p = 0; p < max_planes; ++p) planes[p] = bytes[p].data();
+                        const bool outside = exponent != 0 && (exponent <= base || exponent > base + 31);
+                        CHECK(kernels->split(layout, static_cast<std::uint16_t>(base), elements.data(), n,
+                                             planes.data()) == outside);
+                    }
+        }
+}
+
 TEST(kernels_agree_on_packing) {
     check::Random random(22);
     for_each_other([&](const Kernels& kernels) {
