@@ -34,8 +34,8 @@ struct HuffmanDecodeTable {
     std::array<std::uint16_t, std::size_t{1} << max_code_bits> single;
 };
 
-/// With `several`, `bits` is short_code_bits or max_code_bits. Without, entries of several symbols are left out:
-/// making them takes longer than a few thousand symbols without them.
+/// With `several`, `bits` is short_code_bits or max_code_bits. Without, entries of several symbols are left
+/// out: making them takes longer than a few thousand symbols without them.
 void build_decode_table(const CodeLengths& lengths, HuffmanDecodeTable& table, bool several = true);
 
 struct HuffmanEncodeTable {
