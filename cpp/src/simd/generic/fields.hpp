@@ -6,10 +6,7 @@ namespace zipnn::ZIPNN_TARGET {
 // One struct a layout: the element type, the map to z and back, and whether an element is outside a window.
 
 struct NoWindow {
-    template <typename T>
-    static bool outside(T /*x*/, T /*base*/) {
-        return false;
-    }
+    static constexpr bool windowed = false;
 };
 
 template <typename T>
@@ -45,6 +42,7 @@ struct Float16 : NoWindow {
 
 /// Windowed exponent and three mantissa bits, then the other four and the sign.
 struct Bfloat16w {
+    static constexpr bool windowed = true;
     using Element = std::uint16_t;
     static constexpr unsigned first_offset = 8;  ///< exponent and 3 mantissa bits of the first in the window
 
@@ -70,6 +68,7 @@ struct Bfloat16w {
 /// The upper half as `Upper`, the lower unchanged.
 template <typename Upper>
 struct Float32 {
+    static constexpr bool windowed = Upper::windowed;
     using Element = std::uint32_t;
     static bool outside(Element x, Element base) {
         return Upper::outside(static_cast<std::uint16_t>(x >> 16), static_cast<std::uint16_t>(base));
@@ -107,12 +106,14 @@ bool split_as(std::uint16_t base, const std::uint8_t* elements, std::size_t n, s
         const std::size_t count = std::min(block_elements, n - first);
         for (std::size_t i = 0; i < count; ++i) {
             const T x = load_le<T>(elements + (first + i) * width);
-            outside |= Field::outside(x, static_cast<T>(base));
+            if constexpr (Field::windowed) outside |= Field::outside(x, static_cast<T>(base));
             block[i] = Field::forward(x, static_cast<T>(base));
         }
-        for (std::size_t p = 0; p < width; ++p)
+        for (std::size_t p = 0; p < width; ++p) {
+            std::uint8_t* const plane = planes[p] + first;  // stores of bytes might change `planes`
             for (std::size_t i = 0; i < count; ++i)
-                planes[p][first + i] = static_cast<std::uint8_t>(block[i] >> (8 * (width - 1 - p)));
+                plane[i] = static_cast<std::uint8_t>(block[i] >> (8 * (width - 1 - p)));
+        }
     }
     return outside;
 }
