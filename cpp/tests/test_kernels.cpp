@@ -17,6 +17,31 @@ std::vector<std::uint8_t> noise(std::size_t size, check::Random& random) {
     return bytes;
 }
 
+/// Noise, extremes, and noise between extremes.
+std::vector<std::vector<std::uint8_t>> any_bytes(std::size_t size, check::Random& random) {
+    const std::vector<std::uint8_t> ends = {0x00, 0x01, 0x7f, 0x80, 0xff};
+    auto mixed = noise(size, random);
+    for (auto& byte : mixed)
+        if (random.below(3) != 0) byte = ends[random.below(ends.size())];
+    return {noise(size, random), mixed, std::vector<std::uint8_t>(size, 0x00),
+            std::vector<std::uint8_t>(size, 0xff)};
+}
+
+/// `size` bytes that no vector is aligned to, and none behind them.
+class Unaligned {
+  public:
+    explicit Unaligned(std::size_t size) : bytes_(size + 1) {}
+    explicit Unaligned(const std::vector<std::uint8_t>& bytes) : Unaligned(bytes.size()) {
+        std::ranges::copy(bytes, data());
+    }
+    std::uint8_t* data() { return bytes_.data() + 1; }
+    const std::uint8_t* data() const { return bytes_.data() + 1; }
+    bool operator==(const Unaligned&) const = default;
+
+  private:
+    std::vector<std::uint8_t> bytes_;
+};
+
 /// Symbols of which a few are common, around `centre`.
 std::vector<std::uint8_t> skewed(std::size_t size, std::uint8_t centre, std::size_t spread,
                                  check::Random& random) {
@@ -36,9 +61,43 @@ Histogram counts_of(const std::vector<std::uint8_t>& symbols) {
 
 const std::size_t sizes[] = {1, 31, 32, 33, 63, 64, 127, 128, 129, 1000, 4000, 4095, 4096};
 
+/// Every rest that a step of a kernel can leave, and some more steps.
+std::vector<std::size_t> all_sizes() {
+    std::vector<std::size_t> all;
+    for (std::size_t n = 0; n <= 260; ++n) all.push_back(n);
+    all.insert(all.end(), {1000, 4095, 4096});
+    return all;
+}
+
 template <typename Run>
 void for_each_other(Run run) {
     for (const Kernels* kernels : available_kernels().subspan(1)) run(*kernels);
+}
+
+}  // namespace
+
+namespace {
+
+struct Planes {
+    Planes(std::size_t count, std::size_t n) : bytes(count, Unaligned(n)) {
+        for (std::size_t p = 0; p < count; ++p) sources[p] = targets[p] = bytes[p].data();
+    }
+    std::vector<Unaligned> bytes;
+    std::array<std::uint8_t*, max_planes> targets{};
+    std::array<const std::uint8_t*, max_planes> sources{};
+};
+
+void check_fields(const Kernels& kernels, LayoutId layout, std::uint16_t base, std::size_t n,
+                  const Unaligned& elements) {
+    const Layout& properties = layout_of(layout);
+    Planes one(properties.planes, n), other(properties.planes, n);
+    const bool outside = scalar_kernels.split(layout, base, elements.data(), n, one.targets.data());
+    CHECK(kernels.split(layout, base, elements.data(), n, other.targets.data()) == outside);
+    CHECK(one.bytes == other.bytes);
+    Unaligned merged(n * properties.width), expected = merged;
+    kernels.merge(layout, base, one.sources.data(), n, merged.data());
+    scalar_kernels.merge(layout, base, one.sources.data(), n, expected.data());
+    CHECK(merged == expected && (outside || merged == elements));
 }
 
 }  // namespace
@@ -50,26 +109,11 @@ TEST(kernels_agree_on_fields) {
             const auto layout = static_cast<LayoutId>(id);
             const Layout& properties = layout_of(layout);
             if (properties.planes == 0) continue;
-            for (const std::size_t n : sizes) {
-                const auto elements = noise(n * properties.width, random);
-                const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
-                std::array<std::vector<std::uint8_t>, max_planes> one, other;
-                std::array<std::uint8_t*, max_planes> one_planes{}, other_planes{};
-                std::array<const std::uint8_t*, max_planes> planes{};
-                for (std::size_t p = 0; p < properties.planes; ++p) {
-                    one[p].resize(n);
-                    other[p].resize(n);
-                    planes[p] = one_planes[p] = one[p].data();
-                    other_planes[p] = other[p].data();
-                }
-                const bool outside =
-                    scalar_kernels.split(layout, base, elements.data(), n, one_planes.data());
-                CHECK(kernels.split(layout, base, elements.data(), n, other_planes.data()) == outside);
-                CHECK(one == other);
-                std::vector<std::uint8_t> merged(elements.size()), expected(elements.size());
-                kernels.merge(layout, base, planes.data(), n, merged.data());
-                scalar_kernels.merge(layout, base, planes.data(), n, expected.data());
-                CHECK(merged == expected && (outside || merged == elements));
+            for (const std::size_t n : all_sizes()) {
+                const auto any_base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
+                for (const auto& elements : any_bytes(n * properties.width, random))
+                    for (const std::uint16_t base : {std::uint16_t{0}, any_base, properties.base_limit})
+                        check_fields(kernels, layout, base, n, Unaligned(elements));
             }
         }
     });
@@ -100,17 +144,19 @@ TEST(kernels_see_the_edges_of_a_window) {
 TEST(kernels_agree_on_packing) {
     check::Random random(22);
     for_each_other([&](const Kernels& kernels) {
-        for (const std::size_t n : sizes) {
-            for (unsigned bits = 1; bits <= max_extra_bits; ++bits) {
-                const auto values = noise(n, random);
-                const std::size_t size = packed_size(bits, n);
-                std::vector<std::uint8_t> one(size), other(size), one_back(n), other_back(n);
-                scalar_kernels.pack(bits, values.data(), n, one.data());
-                kernels.pack(bits, values.data(), n, other.data());
-                CHECK(one == other);
-                scalar_kernels.unpack(bits, one.data(), n, one_back.data());
-                kernels.unpack(bits, one.data(), n, other_back.data());
-                CHECK(one_back == other_back);
+        for (const std::size_t n : all_sizes()) {
+            for (unsigned bits = 1; bits <= 5; ++bits) {
+                for (const auto& any : any_bytes(n, random)) {
+                    const Unaligned values(any);
+                    const std::size_t size = packed_size(bits, n);
+                    Unaligned one(size), other(size), one_back(n), other_back(n);
+                    scalar_kernels.pack(bits, values.data(), n, one.data());
+                    kernels.pack(bits, values.data(), n, other.data());
+                    CHECK(one == other);
+                    scalar_kernels.unpack(bits, one.data(), n, one_back.data());
+                    kernels.unpack(bits, one.data(), n, other_back.data());
+                    CHECK(one_back == other_back);
+                }
             }
         }
     });
@@ -119,14 +165,15 @@ TEST(kernels_agree_on_packing) {
 TEST(kernels_agree_on_ranks) {
     check::Random random(25);
     for_each_other([&](const Kernels& kernels) {
-        for (const std::size_t n : sizes) {
+        for (const std::size_t n : all_sizes()) {
             for (unsigned bits = 1; bits <= max_extra_bits; ++bits) {
                 const auto centre = static_cast<std::uint8_t>(random.next() >> 33);
                 const Ranking ranking = ranking_for(counts_of(skewed(3000, centre, 90, random)), bits);
-                const auto symbols = random.below(2) == 0 ? noise(n, random) : skewed(n, centre, 90, random);
+                const Unaligned symbols(random.below(2) == 0 ? noise(n, random)
+                                                             : skewed(n, centre, 90, random));
                 for (const unsigned shift : {0U, 8 - bits}) {
-                    auto one_extra = noise(n, random), other_extra = one_extra;
-                    std::vector<std::uint8_t> one(n), other(n), back(n);
+                    Unaligned one_extra(noise(n, random)), other_extra = one_extra;
+                    Unaligned one(n), other(n), back(n);
                     scalar_kernels.rank(ranking, shift, symbols.data(), n, one.data(), one_extra.data());
                     kernels.rank(ranking, shift, symbols.data(), n, other.data(), other_extra.data());
                     CHECK(one == other && one_extra == other_extra);
