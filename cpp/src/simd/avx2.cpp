@@ -8,10 +8,10 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt,fma")
+#pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt")
 #endif
 
 #define ZIPNN_TARGET avx2
@@ -21,11 +21,19 @@
 #include "simd/generic/ranks.hpp"
 #include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
+#include "simd/vectors/fields.hpp"
 #include "simd/vectors/layered.hpp"
+#include "simd/vectors/layered_steps.hpp"
+#include "simd/vectors/rank_steps.hpp"
 #include "simd/vectors/ranks.hpp"
+#include "simd/vectors/xxh3.hpp"
+
+// Each uses those above.
+#include "simd/x86/shuffle_table.hpp"
+
+#include "simd/v128/sse.hpp"
+
 #include "simd/x86/avx2.hpp"
-#include "simd/x86/fields.hpp"
-#include "simd/x86/ranks256.hpp"
 #include "simd/x86/rans_avx2.hpp"
 
 #if defined(__clang__)
@@ -36,22 +44,26 @@
 
 namespace zipnn {
 
+using Vector256 = avx2::x86::Avx2;
+using Layered256 = avx2::vectors::LayeredSteps<Vector256>;
+using Ranks256 = avx2::vectors::RankSteps<Vector256>;
+
 const Kernels avx2_kernels = {
     .name = "avx2",
-    .xxh3_accumulate = avx2::x86::Vector::xxh3_accumulate,
-    .xxh3_blocks = avx2::x86::Vector::xxh3_blocks,
-    .split = avx2::x86::split,
-    .merge = avx2::x86::merge,
-    .pack = avx2::vectors::pack<avx2::x86::Ranks256>,
-    .unpack = avx2::vectors::unpack<avx2::x86::Ranks256>,
-    .rank = avx2::vectors::rank<avx2::x86::Ranks256>,
-    .unrank = avx2::vectors::unrank<avx2::x86::Ranks256>,
-    .merge_ranked = avx2::merge_ranked_by<avx2::vectors::unpack<avx2::x86::Ranks256>,
-                                          avx2::vectors::unrank<avx2::x86::Ranks256>, avx2::x86::merge>,
+    .xxh3_accumulate = avx2::vectors::Xxh3<Vector256>::accumulate,
+    .xxh3_blocks = avx2::vectors::Xxh3<Vector256>::blocks,
+    .split = avx2::vectors::split<Vector256>,
+    .merge = avx2::vectors::merge<Vector256>,
+    .pack = avx2::vectors::pack<Ranks256>,
+    .unpack = avx2::vectors::unpack<Ranks256>,
+    .rank = avx2::vectors::rank<Ranks256>,
+    .unrank = avx2::vectors::unrank<Ranks256>,
+    .merge_ranked = avx2::merge_ranked_by<avx2::vectors::unpack<Ranks256>, avx2::vectors::unrank<Ranks256>,
+                                          avx2::vectors::merge<Vector256>>,
     .huffman_decode = avx2::huffman_decode,
     .huffman_encode = avx2::huffman_encode,
-    .layered_decode = avx2::vectors::layered_decode<avx2::x86::Vector>,
-    .layered_encode = avx2::vectors::layered_encode<avx2::x86::Vector>,
+    .layered_decode = avx2::vectors::layered_decode<Layered256>,
+    .layered_encode = avx2::vectors::layered_encode<Layered256>,
     .rans_decode = avx2::x86::rans_decode,
     .rans_encode = avx2::rans_encode,
 };

@@ -31,14 +31,21 @@
 #include "simd/generic/ranks.hpp"
 #include "simd/generic/rans.hpp"
 #include "simd/generic/xxh3.hpp"
+#include "simd/vectors/fields.hpp"
 #include "simd/vectors/layered.hpp"
+#include "simd/vectors/layered_steps.hpp"
 #include "simd/vectors/ranks.hpp"
+
+// Each uses those above.
+#include "simd/x86/shuffle_table.hpp"
+
+#include "simd/v128/sse.hpp"
+
+#include "simd/x86/avx2.hpp"
 #include "simd/x86/avx512.hpp"
-#include "simd/x86/fields.hpp"
 #include "simd/x86/ranks512.hpp"
 #include "simd/x86/rans_avx512.hpp"
 
-// They use those above.
 #include "simd/x86/fields512.hpp"
 
 #if defined(__clang__)
@@ -53,7 +60,7 @@ const Kernels avx512_kernels = {
     .name = "avx512",
     .xxh3_accumulate = avx512::x86::Vector::xxh3_accumulate,
     .xxh3_blocks = avx512::x86::Vector::xxh3_blocks,
-    .split = avx512::x86::split,
+    .split = avx512::vectors::split<avx512::x86::Avx2>,
     .merge = avx512::x86::Fields512::merge,
     .pack = avx512::vectors::pack<avx512::x86::Ranks512>,
     .unpack = avx512::vectors::unpack<avx512::x86::Ranks512>,

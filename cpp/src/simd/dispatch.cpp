@@ -8,6 +8,10 @@
 #include "simd/kernels.hpp"
 #include "zipnn/kernels.hpp"
 
+#if defined(ZIPNN_X86)
+#include <cpuid.h>
+#endif
+
 namespace zipnn {
 namespace {
 
@@ -20,18 +24,15 @@ bool has_128() {
            __builtin_cpu_supports("popcnt") != 0;
 }
 
+/// Not every compiler has a name for it, and a processor without it takes the instruction for another.
 bool has_lzcnt() {
-#if defined(__clang__) && __clang_major__ < 19
-    return true;  // no name for it; every processor with AVX2 and BMI2 has it
-#else
-    return __builtin_cpu_supports("lzcnt") != 0;
-#endif
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c >> 5 & 1) != 0;
 }
 
 bool has_avx2() {
-    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-           __builtin_cpu_supports("bmi2") != 0 && has_lzcnt() && __builtin_cpu_supports("popcnt") != 0 &&
-           __builtin_cpu_supports("fma") != 0;
+    return has_128() && has_lzcnt() && __builtin_cpu_supports("avx2") != 0 &&
+           __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("bmi2") != 0;
 }
 
 bool has_avx512() {

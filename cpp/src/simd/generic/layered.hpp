@@ -90,11 +90,16 @@ bool find_sections(const TileIn& tile, LayeredSections& sections, Count count) {
            (sections.n_d + 1) / 2 == static_cast<std::size_t>(sections.c - sections.d);
 }
 
-inline void decode_level_d(const LayeredSections& sections, const std::uint8_t* symbols, std::uint8_t* out) {
-    for (std::size_t i = 0; i < sections.n_d; ++i) {
-        const unsigned code = sections.d[i / 2] >> (i % 2 * 4) & 0xfU;
-        out[i] = code < 15 ? symbols[9 + code] : std::uint8_t{0};
-    }
+/// What the codes of level D stand for: code 15 for nothing.
+inline std::array<std::uint8_t, 16> level_d_symbols(const LayeredTable& table) {
+    std::array<std::uint8_t, 16> by_code{};
+    std::copy_n(table.symbols.data() + 9, 15, by_code.data());
+    return by_code;
+}
+
+inline void decode_level_d(const std::uint8_t* packed, std::size_t n, const std::uint8_t* by_code,
+                           std::uint8_t* out) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = by_code[packed[i / 2] >> (i % 2 * 4) & 0xf];
 }
 
 inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
@@ -102,7 +107,7 @@ inline bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     if (!find_sections(tile, sections, count_threes)) return false;
     std::array<std::uint8_t, tile_elements + 1> level_d, level_c, level_b;
     const std::uint8_t* symbols = table.symbols.data();
-    decode_level_d(sections, symbols, level_d.data());
+    decode_level_d(sections.d, sections.n_d, level_d_symbols(table).data(), level_d.data());
     // Read, not used, behind the last escaped element.
     level_d[sections.n_d] = level_c[sections.n_c] = level_b[sections.n_b] = 0;
     decode_level(sections.c, sections.n_c, symbols + 6, level_d.data(), level_c.data());
@@ -128,11 +133,15 @@ inline std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::u
     return count;
 }
 
-/// Puts the levels of a tile together: D, C, B, A.
-inline std::uint8_t* join_levels(const std::uint8_t* ranks_d, std::size_t n_d, Bytes c, Bytes b, Bytes a,
-                                 std::uint8_t* out) {
-    for (std::size_t i = 0; i < n_d; i += 2)
-        *out++ = static_cast<std::uint8_t>(ranks_d[i] | (i + 1 < n_d ? ranks_d[i + 1] << 4 : 0));
+/// 4-bit codes of level D. Returns behind them.
+inline std::uint8_t* encode_level_d(const std::uint8_t* ranks, std::size_t n, std::uint8_t* out) {
+    for (std::size_t i = 0; i < n; i += 2)
+        *out++ = static_cast<std::uint8_t>(ranks[i] | (i + 1 < n ? ranks[i + 1] << 4 : 0));
+    return out;
+}
+
+/// Puts the levels above D behind it.
+inline std::uint8_t* join_levels(Bytes c, Bytes b, Bytes a, std::uint8_t* out) {
     for (const Bytes level : {c, b, a}) out = std::copy_n(level.data(), level.size(), out);
     return out;
 }
@@ -151,8 +160,8 @@ inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t*
     const std::size_t n_c = encode_level(ranks_b.data(), n_b, b.data(), ranks_c.data());
     const std::size_t n_d = encode_level(ranks_c.data(), n_c, c.data(), ranks_d.data());
     const std::uint8_t* out =
-        join_levels(ranks_d.data(), n_d, Bytes(c).first(codes2_size(n_c)), Bytes(b).first(codes2_size(n_b)),
-                    Bytes(a).first(codes2_size(n)), target);
+        join_levels(Bytes(c).first(codes2_size(n_c)), Bytes(b).first(codes2_size(n_b)),
+                    Bytes(a).first(codes2_size(n)), encode_level_d(ranks_d.data(), n_d, target));
     return static_cast<std::size_t>(out - target);
 }
 

@@ -1,125 +1,168 @@
 // SPDX-License-Identifier: MIT
 
-/// Sixteen bytes as NEON has them; the names are those of sse.hpp.
 namespace zipnn::ZIPNN_TARGET::v128 {
 
-using V = uint8x16_t;
-
-inline uint16x8_t words(V x) { return vreinterpretq_u16_u8(x); }
-inline uint64x2_t quads(V x) { return vreinterpretq_u64_u8(x); }
-inline V bytes(uint16x8_t x) { return vreinterpretq_u8_u16(x); }
-inline V bytes(uint64x2_t x) { return vreinterpretq_u8_u64(x); }
-
-inline V load(const std::uint8_t* source) { return vld1q_u8(source); }
-inline void store(std::uint8_t* target, V x) { vst1q_u8(target, x); }
-inline void store_half(std::uint8_t* target, V x) { vst1_u8(target, vget_low_u8(x)); }
-
-inline V fill8(unsigned value) { return vdupq_n_u8(static_cast<std::uint8_t>(value)); }
-inline V fill16(unsigned value) { return bytes(vdupq_n_u16(static_cast<std::uint16_t>(value))); }
-inline V fill64(std::uint64_t value) { return bytes(vdupq_n_u64(value)); }
-inline V from_halves(std::uint64_t low, std::uint64_t high) {
-    return vcombine_u8(vcreate_u8(low), vcreate_u8(high));
-}
-
-inline V both(V x, V y) { return vandq_u8(x, y); }
-inline V either(V x, V y) { return vorrq_u8(x, y); }
-inline V differ(V x, V y) { return veorq_u8(x, y); }
-inline V without(V x, V mask) { return vbicq_u8(x, mask); }
-inline V select(V mask, V x, V y) { return vbslq_u8(mask, x, y); }
-
-inline V add8(V x, V y) { return vaddq_u8(x, y); }
-inline V add16(V x, V y) { return bytes(vaddq_u16(words(x), words(y))); }
-inline V add64(V x, V y) { return bytes(vaddq_u64(quads(x), quads(y))); }
-inline V subtract8(V x, V y) { return vsubq_u8(x, y); }
-inline V subtract16(V x, V y) { return bytes(vsubq_u16(words(x), words(y))); }
-inline V min8(V x, V y) { return vminq_u8(x, y); }
-inline V min16(V x, V y) { return bytes(vminq_u16(words(x), words(y))); }
-inline V equal8(V x, V y) { return vceqq_u8(x, y); }
-inline V equal16(V x, V y) { return bytes(vceqq_u16(words(x), words(y))); }
-inline V greater16(V x, V y) { return bytes(vcgtq_u16(words(x), words(y))); }
-inline V has_top_bit(V x) { return vcltzq_s8(vreinterpretq_s8_u8(x)); }
-
-template <int by>
-V left16(V x) {
-    return bytes(vshlq_n_u16(words(x), by));
-}
-template <int by>
-V right16(V x) {
-    return bytes(vshrq_n_u16(words(x), by));
-}
-inline V left16(V x, unsigned by) {
-    return bytes(vshlq_u16(words(x), vdupq_n_s16(static_cast<std::int16_t>(by))));
-}
-inline V right16(V x, unsigned by) {
-    return bytes(vshlq_u16(words(x), vdupq_n_s16(static_cast<std::int16_t>(-static_cast<int>(by)))));
-}
-template <int by>
-V left64(V x) {
-    return bytes(vshlq_n_u64(quads(x), by));
-}
-template <int by>
-V right64(V x) {
-    return bytes(vshrq_n_u64(quads(x), by));
-}
-template <int by>
-V up(V x) {
-    return vextq_u8(vdupq_n_u8(0), x, 16 - by);
-}
-
-inline V multiply64(V x, V y) { return bytes(vmull_u32(vmovn_u64(quads(x)), vmovn_u64(quads(y)))); }
-
-inline V even_bytes(V x, V y) { return vuzp1q_u8(x, y); }
-inline V odd_bytes(V x, V y) { return vuzp2q_u8(x, y); }
-inline V even_words(V x, V y) { return bytes(vuzp1q_u16(words(x), words(y))); }
-inline V odd_words(V x, V y) { return bytes(vuzp2q_u16(words(x), words(y))); }
-inline V interleave_low8(V x, V y) { return vzip1q_u8(x, y); }
-inline V interleave_high8(V x, V y) { return vzip2q_u8(x, y); }
-inline V interleave_low16(V x, V y) { return bytes(vzip1q_u16(words(x), words(y))); }
-inline V interleave_high16(V x, V y) { return bytes(vzip2q_u16(words(x), words(y))); }
-inline V swap_halves(V x) { return vextq_u8(x, x, 8); }
-
-inline V look_up(V table, V places) { return vqtbl1q_u8(table, places); }
-
-inline unsigned top_bits(V x) {
-    const int8x16_t places = vreinterpretq_s8_u8(from_halves(0x0706050403020100, 0x0706050403020100));
-    const V bits = vshlq_u8(vshrq_n_u8(x, 7), places);
-    return vaddv_u8(vget_low_u8(bits)) | static_cast<unsigned>(vaddv_u8(vget_high_u8(bits))) << 8;
-}
-inline bool any(V mask) { return vmaxvq_u8(mask) != 0; }
-inline unsigned last8(V x) { return vgetq_lane_u8(x, 15); }
-
-class Table32 {
+/// A table of 256 bytes as four look-ups of 64.
+class NeonTable {
   public:
-    explicit Table32(const std::uint8_t* table) : parts_{{load(table), load(table + 16)}} {}
+    explicit NeonTable(const std::uint8_t* table)
+        : parts_{vld1q_u8_x4(table), vld1q_u8_x4(table + 64), vld1q_u8_x4(table + 128),
+                 vld1q_u8_x4(table + 192)} {}
 
-    V look_up(V index) const { return vqtbl2q_u8(parts_, index); }
-
-  private:
-    uint8x16x2_t parts_;
-};
-
-/// A table of 256 bytes in four look-ups of 64.
-class Table256 {
-  public:
-    explicit Table256(const std::uint8_t* table) {
-        for (std::size_t i = 0; i < 4; ++i) {
-            const std::uint8_t* part = table + 64 * i;
-            parts_[i] = {{load(part), load(part + 16), load(part + 32), load(part + 48)}};
-        }
-    }
-
-    V look_up(V index) const {
-        // An index outside of a part leaves what is there.
-        V found = vqtbl4q_u8(parts_[0], index);
-        for (std::size_t i = 1; i < 4; ++i) {
-            index = vsubq_u8(index, vdupq_n_u8(64));
-            found = vqtbx4q_u8(found, parts_[i], index);
-        }
-        return found;
+    uint8x16_t look_up(uint8x16_t index) const {
+        // Indices outside of a part leave what is there.
+        uint8x16_t found = vqtbl4q_u8(parts_[0], index);
+        found = vqtbx4q_u8(found, parts_[1], vsubq_u8(index, vdupq_n_u8(64)));
+        found = vqtbx4q_u8(found, parts_[2], vsubq_u8(index, vdupq_n_u8(128)));
+        return vqtbx4q_u8(found, parts_[3], vsubq_u8(index, vdupq_n_u8(192)));
     }
 
   private:
     uint8x16x4_t parts_[4];
+};
+
+/// Vectors of 16 bytes, as every AArch64 processor has them: the operations of Sse (sse.hpp).
+struct Neon {
+    using Value = uint8x16_t;
+    using Narrow = Neon;
+    using ByteTable = NeonTable;
+    static constexpr std::size_t bytes = 16;
+
+    static Value load(const std::uint8_t* source) { return vld1q_u8(source); }
+    static void store(std::uint8_t* target, Value value) { vst1q_u8(target, value); }
+    static Value load_low8(const std::uint8_t* source) { return vcombine_u8(vld1_u8(source), vdup_n_u8(0)); }
+    static void store_low8(std::uint8_t* target, Value value) { vst1_u8(target, vget_low_u8(value)); }
+    static Value repeat(const std::uint8_t* source) { return load(source); }
+    static Value set8(unsigned value) { return vdupq_n_u8(static_cast<std::uint8_t>(value)); }
+    static Value set16(unsigned value) { return of(vdupq_n_u16(static_cast<std::uint16_t>(value))); }
+    static Value set64(std::uint64_t value) { return of(vdupq_n_u64(value)); }
+    template <std::size_t>
+    static Narrow::Value part(Value value) {
+        return value;
+    }
+
+    static Value both(Value a, Value b) { return vandq_u8(a, b); }
+    static Value either(Value a, Value b) { return vorrq_u8(a, b); }
+    static Value differ(Value a, Value b) { return veorq_u8(a, b); }
+    static Value without(Value a, Value b) { return vbicq_u8(a, b); }
+    static Value select(Value mask, Value a, Value b) { return vbslq_u8(mask, a, b); }
+    static bool any(Value value) { return vmaxvq_u8(value) != 0; }
+
+    static Value add8(Value a, Value b) { return vaddq_u8(a, b); }
+    static Value sub8(Value a, Value b) { return vsubq_u8(a, b); }
+    static Value min8(Value a, Value b) { return vminq_u8(a, b); }
+    static Value equal8(Value a, Value b) { return vceqq_u8(a, b); }
+    static Value add16(Value a, Value b) { return of(vaddq_u16(as16(a), as16(b))); }
+    static Value sub16(Value a, Value b) { return of(vsubq_u16(as16(a), as16(b))); }
+    static Value min16(Value a, Value b) { return of(vminq_u16(as16(a), as16(b))); }
+    static Value equal16(Value a, Value b) { return of(vceqq_u16(as16(a), as16(b))); }
+    static Value add64(Value a, Value b) { return of(vaddq_u64(as64(a), as64(b))); }
+    static Value sub64(Value a, Value b) { return of(vsubq_u64(as64(a), as64(b))); }
+    static Value multiply32(Value a, Value b) {
+        return of(vmull_u32(vmovn_u64(as64(a)), vmovn_u64(as64(b))));
+    }
+    static Value swap64(Value value) { return vextq_u8(value, value, 8); }
+    static Value sign16(Value value) { return of(vshrq_n_s16(vreinterpretq_s16_u8(value), 15)); }
+    static Value sign32(Value value) { return of(vshrq_n_s32(vreinterpretq_s32_u8(value), 31)); }
+    static Value sign64(Value value) { return of(vshrq_n_s64(vreinterpretq_s64_u8(value), 63)); }
+
+    template <int n>
+    static Value shl16(Value value) {
+        return of(vshlq_n_u16(as16(value), n));
+    }
+    template <int n>
+    static Value shr16(Value value) {
+        return of(vshrq_n_u16(as16(value), n));
+    }
+    static Value shl16_by(Value value, unsigned n) { return shift16(value, static_cast<int>(n)); }
+    static Value shr16_by(Value value, unsigned n) { return shift16(value, -static_cast<int>(n)); }
+    template <int n>
+    static Value shl32(Value value) {
+        return of(vshlq_n_u32(as32(value), n));
+    }
+    template <int n>
+    static Value shr32(Value value) {
+        return of(vshrq_n_u32(as32(value), n));
+    }
+    template <int n>
+    static Value shl64(Value value) {
+        return of(vshlq_n_u64(as64(value), n));
+    }
+    template <int n>
+    static Value shr64(Value value) {
+        return of(vshrq_n_u64(as64(value), n));
+    }
+
+    static Value shuffle(Value table, Value index) { return vqtbl1q_u8(table, index); }
+    static Value shuffle32(Value low, Value high, Value index) {
+        return vqtbl2q_u8(uint8x16x2_t{{low, high}}, index);
+    }
+    template <int n>
+    static Value shift_up(Value value) {
+        return vextq_u8(vdupq_n_u8(0), value, 16 - n);
+    }
+
+    template <int bit>
+    static unsigned bits(Value value) {
+        Value sum = vandq_u8(vtstq_u8(value, vdupq_n_u8(1U << bit)), set64(bit_of_byte));
+        // Sums of neighbours, thrice: a byte for each eight.
+        for (int i = 0; i < 3; ++i) sum = vpaddq_u8(sum, sum);
+        return vgetq_lane_u16(as16(sum), 0);
+    }
+    static void store_bits(std::uint8_t* target, unsigned bits) {
+        store_le(target, static_cast<std::uint16_t>(bits));
+    }
+    static Value load_bits(const std::uint8_t* source) {
+        return vtstq_u8(vcombine_u8(vdup_n_u8(source[0]), vdup_n_u8(source[1])), set64(bit_of_byte));
+    }
+    static Value load_next(const std::uint8_t*& next, Value mask) {
+        const Value value = load(next);
+        next += vaddvq_u8(vshrq_n_u8(mask, 7));
+        return value;
+    }
+
+    template <std::size_t width>
+    static Value upper_halves(Value a, Value b) {
+        if constexpr (width == 2) return vuzp2q_u8(a, b);
+        if constexpr (width == 4) return of(vuzp2q_u16(as16(a), as16(b)));
+        if constexpr (width == 8) return of(vuzp2q_u32(as32(a), as32(b)));
+    }
+    template <std::size_t width>
+    static Value lower_halves(Value a, Value b) {
+        if constexpr (width == 2) return vuzp1q_u8(a, b);
+        if constexpr (width == 4) return of(vuzp1q_u16(as16(a), as16(b)));
+        if constexpr (width == 8) return of(vuzp1q_u32(as32(a), as32(b)));
+    }
+    template <std::size_t width>
+    static void join_halves(Value upper, Value lower, Value& a, Value& b) {
+        if constexpr (width == 2) a = vzip1q_u8(lower, upper), b = vzip2q_u8(lower, upper);
+        if constexpr (width == 4) {
+            a = of(vzip1q_u16(as16(lower), as16(upper)));
+            b = of(vzip2q_u16(as16(lower), as16(upper)));
+        }
+        if constexpr (width == 8) {
+            a = of(vzip1q_u32(as32(lower), as32(upper)));
+            b = of(vzip2q_u32(as32(lower), as32(upper)));
+        }
+    }
+
+  private:
+    static constexpr std::uint64_t bit_of_byte = 0x8040201008040201;
+
+    static uint16x8_t as16(Value value) { return vreinterpretq_u16_u8(value); }
+    static uint32x4_t as32(Value value) { return vreinterpretq_u32_u8(value); }
+    static uint64x2_t as64(Value value) { return vreinterpretq_u64_u8(value); }
+    static Value of(uint16x8_t value) { return vreinterpretq_u8_u16(value); }
+    static Value of(uint32x4_t value) { return vreinterpretq_u8_u32(value); }
+    static Value of(uint64x2_t value) { return vreinterpretq_u8_u64(value); }
+    static Value of(int16x8_t value) { return vreinterpretq_u8_s16(value); }
+    static Value of(int32x4_t value) { return vreinterpretq_u8_s32(value); }
+    static Value of(int64x2_t value) { return vreinterpretq_u8_s64(value); }
+
+    /// To the left; to the right by negative numbers.
+    static Value shift16(Value value, int n) {
+        return of(vshlq_u16(as16(value), vdupq_n_s16(static_cast<std::int16_t>(n))));
+    }
 };
 
 }  // namespace zipnn::ZIPNN_TARGET::v128

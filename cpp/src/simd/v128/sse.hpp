@@ -1,138 +1,162 @@
 // SPDX-License-Identifier: MIT
 
-/// Sixteen bytes as SSSE3 and SSE4.1 have them; neon.hpp has the same names.
-///
-/// What ends in 8, 16 or 64 works on bytes, words or quadwords, unsigned. A mask has all bits of a byte or
-/// word set, or none.
 namespace zipnn::ZIPNN_TARGET::v128 {
 
-using V = __m128i;
+/// Vectors of 16 bytes, as SSE4.1 has them: the operations that the kernels of simd/vectors are made of.
+/// Neon and Avx2 have the same ones. What moves bytes (shuffle, shift_up) stays within each 16 bytes,
+/// a number in a name is the width of the numbers that are worked on, and a mask has all bits of a byte
+/// set or none.
+struct Sse {
+    using Value = __m128i;
+    using Narrow = Sse;  ///< the vectors of 16 bytes that this one is made of
+    using ByteTable = x86::ShuffleTable<Sse>;
+    static constexpr std::size_t bytes = 16;
 
-inline V load(const std::uint8_t* source) { return _mm_loadu_si128(reinterpret_cast<const V*>(source)); }
-inline void store(std::uint8_t* target, V x) { _mm_storeu_si128(reinterpret_cast<V*>(target), x); }
-/// The lower eight bytes.
-inline void store_half(std::uint8_t* target, V x) { _mm_storel_epi64(reinterpret_cast<V*>(target), x); }
-
-inline V fill8(unsigned value) { return _mm_set1_epi8(static_cast<char>(value)); }
-inline V fill16(unsigned value) { return _mm_set1_epi16(static_cast<short>(value)); }
-inline V fill64(std::uint64_t value) { return _mm_set1_epi64x(static_cast<long long>(value)); }
-inline V from_halves(std::uint64_t low, std::uint64_t high) {
-    return _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
-}
-
-inline V both(V x, V y) { return _mm_and_si128(x, y); }
-inline V either(V x, V y) { return _mm_or_si128(x, y); }
-inline V differ(V x, V y) { return _mm_xor_si128(x, y); }
-/// `x` without the bits of `mask`.
-inline V without(V x, V mask) { return _mm_andnot_si128(mask, x); }
-/// `x` where the mask is set, else `y`.
-inline V select(V mask, V x, V y) { return _mm_blendv_epi8(y, x, mask); }
-
-inline V add8(V x, V y) { return _mm_add_epi8(x, y); }
-inline V add16(V x, V y) { return _mm_add_epi16(x, y); }
-inline V add64(V x, V y) { return _mm_add_epi64(x, y); }
-inline V subtract8(V x, V y) { return _mm_sub_epi8(x, y); }
-inline V subtract16(V x, V y) { return _mm_sub_epi16(x, y); }
-inline V min8(V x, V y) { return _mm_min_epu8(x, y); }
-inline V min16(V x, V y) { return _mm_min_epu16(x, y); }
-inline V equal8(V x, V y) { return _mm_cmpeq_epi8(x, y); }
-inline V equal16(V x, V y) { return _mm_cmpeq_epi16(x, y); }
-/// Of words below 0x8000.
-inline V greater16(V x, V y) { return _mm_cmpgt_epi16(x, y); }
-/// Bytes of 128 and more.
-inline V has_top_bit(V x) { return _mm_cmpgt_epi8(_mm_setzero_si128(), x); }
-
-template <int by>
-V left16(V x) {
-    return _mm_slli_epi16(x, by);
-}
-template <int by>
-V right16(V x) {
-    return _mm_srli_epi16(x, by);
-}
-inline V left16(V x, unsigned by) { return _mm_sll_epi16(x, _mm_cvtsi32_si128(static_cast<int>(by))); }
-inline V right16(V x, unsigned by) { return _mm_srl_epi16(x, _mm_cvtsi32_si128(static_cast<int>(by))); }
-template <int by>
-V left64(V x) {
-    return _mm_slli_epi64(x, by);
-}
-template <int by>
-V right64(V x) {
-    return _mm_srli_epi64(x, by);
-}
-/// Byte i to place i + by; zeros come in.
-template <int by>
-V up(V x) {
-    return _mm_slli_si128(x, by);
-}
-
-/// Products of the lower halves of the quadwords.
-inline V multiply64(V x, V y) { return _mm_mul_epu32(x, y); }
-
-inline V even_bytes(V x, V y) {
-    const V mask = _mm_set1_epi16(0xff);
-    return _mm_packus_epi16(_mm_and_si128(x, mask), _mm_and_si128(y, mask));
-}
-inline V odd_bytes(V x, V y) { return _mm_packus_epi16(_mm_srli_epi16(x, 8), _mm_srli_epi16(y, 8)); }
-inline V even_words(V x, V y) {
-    const V mask = _mm_set1_epi32(0xffff);
-    return _mm_packus_epi32(_mm_and_si128(x, mask), _mm_and_si128(y, mask));
-}
-inline V odd_words(V x, V y) { return _mm_packus_epi32(_mm_srli_epi32(x, 16), _mm_srli_epi32(y, 16)); }
-inline V interleave_low8(V x, V y) { return _mm_unpacklo_epi8(x, y); }
-inline V interleave_high8(V x, V y) { return _mm_unpackhi_epi8(x, y); }
-inline V interleave_low16(V x, V y) { return _mm_unpacklo_epi16(x, y); }
-inline V interleave_high16(V x, V y) { return _mm_unpackhi_epi16(x, y); }
-inline V swap_halves(V x) { return _mm_shuffle_epi32(x, 0x4E); }
-
-/// Bytes of `table` by place; 0 for places of 128 and more. None is from 16 to 127.
-inline V look_up(V table, V places) { return _mm_shuffle_epi8(table, places); }
-
-/// The top bit of each byte.
-inline unsigned top_bits(V x) { return static_cast<unsigned>(_mm_movemask_epi8(x)); }
-inline bool any(V mask) { return _mm_movemask_epi8(mask) != 0; }
-inline unsigned last8(V x) { return static_cast<unsigned>(_mm_extract_epi8(x, 15)); }
-
-/// A table of 32 bytes, for indices below 32.
-class Table32 {
-  public:
-    explicit Table32(const std::uint8_t* table) : low_(load(table)), high_(load(table + 16)) {}
-
-    V look_up(V index) const {
-        return _mm_blendv_epi8(_mm_shuffle_epi8(low_, index), _mm_shuffle_epi8(high_, index),
-                               _mm_slli_epi16(index, 3));
+    static Value load(const std::uint8_t* source) {
+        return _mm_loadu_si128(reinterpret_cast<const Value*>(source));
+    }
+    static void store(std::uint8_t* target, Value value) {
+        _mm_storeu_si128(reinterpret_cast<Value*>(target), value);
+    }
+    static Value load_low8(const std::uint8_t* source) {
+        return _mm_loadl_epi64(reinterpret_cast<const Value*>(source));
+    }
+    static void store_low8(std::uint8_t* target, Value value) {
+        _mm_storel_epi64(reinterpret_cast<Value*>(target), value);
+    }
+    /// The same 16 bytes throughout.
+    static Value repeat(const std::uint8_t* source) { return load(source); }
+    static Value set8(unsigned value) { return _mm_set1_epi8(static_cast<char>(value)); }
+    static Value set16(unsigned value) { return _mm_set1_epi16(static_cast<short>(value)); }
+    static Value set64(std::uint64_t value) { return _mm_set1_epi64x(static_cast<long long>(value)); }
+    template <std::size_t>
+    static Narrow::Value part(Value value) {
+        return value;
     }
 
-  private:
-    V low_, high_;
-};
+    static Value both(Value a, Value b) { return _mm_and_si128(a, b); }
+    static Value either(Value a, Value b) { return _mm_or_si128(a, b); }
+    static Value differ(Value a, Value b) { return _mm_xor_si128(a, b); }
+    /// Where a is set and b is not.
+    static Value without(Value a, Value b) { return _mm_andnot_si128(b, a); }
+    static Value select(Value mask, Value a, Value b) { return _mm_blendv_epi8(b, a, mask); }
+    static bool any(Value value) { return _mm_testz_si128(value, value) == 0; }
 
-/// A table of 256 bytes as sixteen shuffles.
-class Table256 {
-  public:
-    explicit Table256(const std::uint8_t* table) {
-        for (std::size_t i = 0; i < 16; ++i) parts_[i] = load(table + 16 * i);
+    static Value add8(Value a, Value b) { return _mm_add_epi8(a, b); }
+    static Value sub8(Value a, Value b) { return _mm_sub_epi8(a, b); }
+    /// Of signed numbers.
+    static Value saturated_sub8(Value a, Value b) { return _mm_subs_epi8(a, b); }
+    static Value min8(Value a, Value b) { return _mm_min_epu8(a, b); }
+    static Value equal8(Value a, Value b) { return _mm_cmpeq_epi8(a, b); }
+    static Value add16(Value a, Value b) { return _mm_add_epi16(a, b); }
+    static Value sub16(Value a, Value b) { return _mm_sub_epi16(a, b); }
+    static Value min16(Value a, Value b) { return _mm_min_epu16(a, b); }
+    static Value equal16(Value a, Value b) { return _mm_cmpeq_epi16(a, b); }
+    static Value add64(Value a, Value b) { return _mm_add_epi64(a, b); }
+    static Value sub64(Value a, Value b) { return _mm_sub_epi64(a, b); }
+    /// Products of the lower halves of 64 bits.
+    static Value multiply32(Value a, Value b) { return _mm_mul_epu32(a, b); }
+    static Value swap64(Value value) { return _mm_shuffle_epi32(value, 0x4E); }
+    /// Minus one where a signed number is negative, else zero.
+    static Value sign16(Value value) { return _mm_srai_epi16(value, 15); }
+    static Value sign32(Value value) { return _mm_srai_epi32(value, 31); }
+    static Value sign64(Value value) { return _mm_shuffle_epi32(sign32(value), 0xF5); }
+
+    template <int n>
+    static Value shl16(Value value) {
+        return _mm_slli_epi16(value, n);
+    }
+    template <int n>
+    static Value shr16(Value value) {
+        return _mm_srli_epi16(value, n);
+    }
+    static Value shl16_by(Value value, unsigned n) {
+        return _mm_sll_epi16(value, _mm_cvtsi32_si128(static_cast<int>(n)));
+    }
+    static Value shr16_by(Value value, unsigned n) {
+        return _mm_srl_epi16(value, _mm_cvtsi32_si128(static_cast<int>(n)));
+    }
+    template <int n>
+    static Value shl32(Value value) {
+        return _mm_slli_epi32(value, n);
+    }
+    template <int n>
+    static Value shr32(Value value) {
+        return _mm_srli_epi32(value, n);
+    }
+    template <int n>
+    static Value shl64(Value value) {
+        return _mm_slli_epi64(value, n);
+    }
+    template <int n>
+    static Value shr64(Value value) {
+        return _mm_srli_epi64(value, n);
     }
 
-    V look_up(V index) const {
-        const V low = half(index, 0);
-        if (_mm_movemask_epi8(index) == 0) return low;  // ranks are seldom above 127
-        return _mm_or_si128(low, half(_mm_xor_si128(index, _mm_set1_epi8(-128)), 8));
+    /// table[index] for indices below 16, 0 for those above 127.
+    static Value shuffle(Value table, Value index) { return _mm_shuffle_epi8(table, index); }
+    /// A table of 32 bytes, for indices below 32.
+    static Value shuffle32(Value low, Value high, Value index) {
+        return _mm_blendv_epi8(shuffle(low, index), shuffle(high, index), shl16<3>(index));
+    }
+    /// Bytes `n` places up, zeros below.
+    template <int n>
+    static Value shift_up(Value value) {
+        return _mm_slli_si128(value, n);
     }
 
-  private:
-    V half(V index, std::size_t first) const {
-        // Indices outside of a part get bit 7 set, for which the shuffle gives 0.
-        const V beyond = _mm_set1_epi8(0x70), part_size = _mm_set1_epi8(16);
-        V found = _mm_setzero_si128();
-        for (std::size_t i = 0; i < 8; ++i) {
-            found = _mm_or_si128(found, _mm_shuffle_epi8(parts_[first + i], _mm_adds_epu8(index, beyond)));
-            index = _mm_sub_epi8(index, part_size);
+    /// Bit `bit` of each byte.
+    template <int bit>
+    static unsigned bits(Value value) {
+        return static_cast<unsigned>(_mm_movemask_epi8(shl16<7 - bit>(value)));
+    }
+    static void store_bits(std::uint8_t* target, unsigned bits) {
+        store_le(target, static_cast<std::uint16_t>(bits));
+    }
+    /// The mask of as many bits as a vector has bytes.
+    static Value load_bits(const std::uint8_t* source) {
+        const Value word = set16(load_le<std::uint16_t>(source));
+        const Value places = _mm_setr_epi32(0, 0, 0x01010101, 0x01010101);
+        const Value bits = set64(0x8040201008040201);
+        return equal8(both(shuffle(word, places), bits), bits);
+    }
+    /// What `next` has for the bytes that are set in the mask; goes on behind it. Each 16 bytes of the result
+    /// begin with their own.
+    static Value load_next(const std::uint8_t*& next, Value mask) {
+        const Value value = load(next);
+        next += std::popcount(bits<7>(mask));
+        return value;
+    }
+
+    /// Upper (lower) halves of numbers of `width` bytes, those of a first.
+    template <std::size_t width>
+    static Value upper_halves(Value a, Value b) {
+        if constexpr (width == 2) return _mm_packus_epi16(shr16<8>(a), shr16<8>(b));
+        if constexpr (width == 4) return _mm_packus_epi32(shr32<16>(a), shr32<16>(b));
+        if constexpr (width == 8) return pick<0xDD>(a, b);
+    }
+    template <std::size_t width>
+    static Value lower_halves(Value a, Value b) {
+        if constexpr (width == 2) return _mm_packus_epi16(both(a, set16(0xff)), both(b, set16(0xff)));
+        if constexpr (width == 4) {
+            const Value mask = _mm_set1_epi32(0xffff);
+            return _mm_packus_epi32(both(a, mask), both(b, mask));
         }
-        return found;
+        if constexpr (width == 8) return pick<0x88>(a, b);
+    }
+    /// The inverse.
+    template <std::size_t width>
+    static void join_halves(Value upper, Value lower, Value& a, Value& b) {
+        if constexpr (width == 2) a = _mm_unpacklo_epi8(lower, upper), b = _mm_unpackhi_epi8(lower, upper);
+        if constexpr (width == 4) a = _mm_unpacklo_epi16(lower, upper), b = _mm_unpackhi_epi16(lower, upper);
+        if constexpr (width == 8) a = _mm_unpacklo_epi32(lower, upper), b = _mm_unpackhi_epi32(lower, upper);
     }
 
-    V parts_[16];
+  private:
+    template <int places>
+    static Value pick(Value a, Value b) {
+        return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), places));
+    }
 };
 
 }  // namespace zipnn::ZIPNN_TARGET::v128

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-/// Layered kernels: one `Vector` type does the steps that depend on the width (see simd128.cpp,
-/// avx2.cpp, avx512.cpp).
+/// Layered kernels: one `Vector` type does the steps that depend on the width (layered_steps.hpp,
+/// x86/avx512.hpp).
 ///
 /// Vector::encode_block(ranks, packed, escaped) codes 128 ranks of a level, writes those of 3 and more, less
 /// 3, to `escaped` (with up to 64 bytes behind them) and returns how many they are.
@@ -11,44 +11,9 @@
 ///
 /// Vector::decode_block(packed, symbols, escaped, out) decodes 128 elements of a level and returns how many
 /// of them were escaped; it may read 64 bytes from `escaped`.
+///
+/// Vector::decode_level_d and encode_level_d do what the generic ones do.
 namespace zipnn::ZIPNN_TARGET::vectors {
-
-/// For each mask of eight bytes, the places of those that are set, in order.
-constexpr std::array<std::uint64_t, 256> compress_places() {
-    std::array<std::uint64_t, 256> places{};
-    for (unsigned mask = 0; mask < 256; ++mask)
-        for (unsigned bit = 0, count = 0; bit < 8; ++bit)
-            if ((mask >> bit & 1) != 0) places[mask] |= std::uint64_t{bit} << 8 * count++;
-    return places;
-}
-inline constexpr auto places_by_mask = compress_places();
-
-/// Ranks as a table of 32 for vectors without larger ones: all symbols but zero must be within a window
-/// of 31.
-struct RankWindow {
-    static bool suits(const LayeredTable& table) { return first_symbol(table) >= 0; }
-
-    explicit RankWindow(const LayeredTable& table) : first(static_cast<std::uint8_t>(first_symbol(table))) {
-        for (std::size_t i = 0; i < 31; ++i) ranks[i] = table.rank[(first + i) & 0xff];
-        ranks[31] = first == 0 ? LayeredTable::unseen : table.rank[0];
-    }
-
-    std::uint8_t first;                  ///< symbol
-    std::array<std::uint8_t, 32> ranks;  ///< of symbols `first` and up, and at last that of zero
-
-  private:
-    /// The first symbol of a window that holds all but zero, or -1.
-    static int first_symbol(const LayeredTable& table) {
-        int first = 256, last = -1;
-        for (std::size_t i = 0; i < table.count; ++i) {
-            if (table.symbols[i] == 0) continue;
-            first = std::min(first, int{table.symbols[i]});
-            last = std::max(last, int{table.symbols[i]});
-        }
-        if (last < 0) return 0;
-        return last - first < 31 ? first : -1;
-    }
-};
 
 /// A level's symbols with room for whole vectors behind them.
 using Level = std::array<std::uint8_t, tile_elements + 128>;
@@ -72,7 +37,8 @@ bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     if (!ZIPNN_TARGET::find_sections(tile, sections, Vector::count_threes)) return false;
     Level level_d, level_c, level_b;
     const std::uint8_t* symbols = table.symbols.data();
-    ZIPNN_TARGET::decode_level_d(sections, symbols, level_d.data());
+    Vector::decode_level_d(sections.d, sections.n_d, ZIPNN_TARGET::level_d_symbols(table).data(),
+                           level_d.data());
     level_d[sections.n_d] = level_c[sections.n_c] = level_b[sections.n_b] = 0;
     decode_level<Vector>(sections.c, sections.n_c, symbols + 6, level_d.data(), level_c.data());
     decode_level<Vector>(sections.b, sections.n_b, symbols + 3, level_c.data(), level_b.data());
@@ -119,9 +85,9 @@ std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbol
     const std::size_t n_b = encode_level<Vector>(ranks_a.data(), n, a.data(), ranks_b.data());
     const std::size_t n_c = encode_level<Vector>(ranks_b.data(), n_b, b.data(), ranks_c.data());
     const std::size_t n_d = encode_level<Vector>(ranks_c.data(), n_c, c.data(), ranks_d.data());
-    const std::uint8_t* out =
-        ZIPNN_TARGET::join_levels(ranks_d.data(), n_d, Bytes(c).first(codes2_size(n_c)),
-                                  Bytes(b).first(codes2_size(n_b)), Bytes(a).first(codes2_size(n)), target);
+    const std::uint8_t* out = ZIPNN_TARGET::join_levels(
+        Bytes(c).first(codes2_size(n_c)), Bytes(b).first(codes2_size(n_b)), Bytes(a).first(codes2_size(n)),
+        Vector::encode_level_d(ranks_d.data(), n_d, target));
     return static_cast<std::size_t>(out - target);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-/// Ranks and extra bits: one `Vector` type looks bytes up and packs blocks (see simd128.cpp, avx2.cpp,
-/// avx512.cpp).
+/// Ranks and extra bits: one `Vector` type looks bytes up and packs blocks (rank_steps.hpp,
+/// x86/ranks512.hpp).
 ///
 /// Vector::ByteTable(table).look_up(bytes) maps Vector::bytes bytes through a table of 256.
 /// Vector::pack_block<bits>(values, packed) and unpack_block<bits> do 128 values.

@@ -111,6 +111,9 @@ inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::ui
 struct Vector {
     using Symbols = __m512i;
 
+    static constexpr auto decode_level_d = vectors::LayeredSteps<Avx2>::decode_level_d;
+    static constexpr auto encode_level_d = vectors::LayeredSteps<Avx2>::encode_level_d;
+
     static __m512i xxh3_stripe(__m512i acc, const std::uint8_t* data, const std::uint8_t* secret) {
         const __m512i value = _mm512_loadu_si512(data);
         const __m512i key = _mm512_xor_si512(value, _mm512_loadu_si512(secret));

@@ -180,8 +180,9 @@ struct Fields512 {
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
         if (paired) rest[0] = planes[0] + i / 2;
-        ZIPNN_TARGET::merge_ranked_by<vectors::unpack<Ranks512>, vectors::unrank<Ranks512>, x86::merge>(
-            layout, base, ranking, paired, rest.data(), n - i, elements + i * layout_of(layout).width);
+        ZIPNN_TARGET::merge_ranked_by<vectors::unpack<Ranks512>, vectors::unrank<Ranks512>,
+                                      vectors::merge<Avx2>>(layout, base, ranking, paired, rest.data(), n - i,
+                                                            elements + i * layout_of(layout).width);
     }
 
     /// float16 and float32 layouts, whose upper half is rotated.
@@ -206,7 +207,7 @@ struct Fields512 {
         }
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
-        x86::merge(layout, base, rest.data(), n - i, elements + i * layout_of(layout).width);
+        vectors::merge<Avx2>(layout, base, rest.data(), n - i, elements + i * layout_of(layout).width);
     }
 };
 
