@@ -213,14 +213,12 @@ void bind_encoding(nb::module_& m) {
            const std::string& level, nb::handle attachment, std::uint64_t align, unsigned threads) {
             const Buffer bytes(data);
             const auto description = describe(dtype, shape, kind, flags, attachment);
-            return make_bytes(zipnn::stored_size(bytes.bytes().size(), description, align),
-                              [&](std::uint8_t* out) {
-                                  const nb::gil_scoped_release release;
-                                  const auto source = bytes.bytes();
-                                  const auto room = zipnn::stored_size(source.size(), description, align);
-                                  return zipnn::compress(source, zipnn::family_of(family), description,
-                                                         zipnn::level_of(level), align, threads, {out, room});
-                              });
+            const auto room = zipnn::stored_size(bytes.bytes().size(), description, align);
+            return make_bytes(room, [&](std::uint8_t* out) {
+                const nb::gil_scoped_release release;
+                return zipnn::compress(bytes.bytes(), zipnn::family_of(family), description,
+                                       zipnn::level_of(level), align, threads, {out, room});
+            });
         },
         "data"_a, "family"_a, "dtype"_a, "shape"_a, "kind"_a, "flags"_a, "level"_a, "attachment"_a, "align"_a,
         "threads"_a = 0);

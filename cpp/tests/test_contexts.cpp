@@ -7,6 +7,7 @@
 #include "check.hpp"
 #include "fields/layout.hpp"
 #include "frame/coder.hpp"
+#include "frames.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 
@@ -15,23 +16,6 @@ using namespace zipnn;
 // Level max: context tables, and the planes beside them.
 
 namespace {
-
-std::vector<std::uint8_t> compressed(Bytes data, Family family, const Description& description, Level level,
-                                     unsigned threads = 1) {
-    std::vector<std::uint8_t> frame(stored_size(data.size(), description, 1));
-    frame.resize(compress(data, family, description, level, 1, threads, frame));
-    return frame;
-}
-
-std::vector<std::uint8_t> decode(Bytes frame, unsigned threads = 1) {
-    const Head head = parse_head(frame, frame.size());
-    if (head.frame_size != frame.size()) throw CorruptError("stray bytes");
-    std::vector<std::uint8_t> out(head.data_size);
-    check_padding(head, frame.subspan(head.offsets.back()));
-    decode_chunks(head, frame.subspan(head.head_size, head.offsets.back() - head.head_size), 0,
-                  head.chunk_count(), out, threads);
-    return out;
-}
 
 std::string codec_of(const std::vector<std::uint8_t>& frame) {
     return codec_name(parse_head(frame, frame.size()));
@@ -71,7 +55,7 @@ TEST(contexts_make_rows_and_columns_of_unlike_scales_smaller) {
     const auto frame = compressed(data, Family::bfloat16, description, Level::max);
     CHECK(codec_of(frame) == "rans");
     CHECK(decode(frame, 1) == data && decode(frame, 3) == data);
-    CHECK(compressed(data, Family::bfloat16, description, Level::max, 3) == frame);
+    CHECK(compressed(data, Family::bfloat16, description, Level::max, 1, 3) == frame);
     const auto normal = compressed(data, Family::bfloat16, description, Level::normal);
     CHECK(frame.size() + data.size() / 50 < normal.size());
     // Each chunk can be read alone.

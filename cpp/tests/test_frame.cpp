@@ -8,6 +8,7 @@
 #include "check.hpp"
 #include "fields/layout.hpp"
 #include "frame/coder.hpp"
+#include "frames.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
@@ -21,23 +22,6 @@ constexpr Family families[] = {Family::stored,  Family::bytes,    Family::int16,
                                Family::int64,   Family::uint16,   Family::uint32,  Family::uint64,
                                Family::float16, Family::bfloat16, Family::float32, Family::float64,
                                Family::float8};
-
-std::vector<std::uint8_t> compressed(Bytes data, Family family, const Description& description, Level level,
-                                     std::uint64_t align, unsigned threads) {
-    std::vector<std::uint8_t> frame(stored_size(data.size(), description, align));
-    frame.resize(compress(data, family, description, level, align, threads, frame));
-    return frame;
-}
-
-std::vector<std::uint8_t> decode(Bytes frame, unsigned threads = 1) {
-    const Head head = parse_head(frame, frame.size());
-    if (head.frame_size != frame.size()) throw CorruptError("stray bytes");
-    std::vector<std::uint8_t> out(head.data_size);
-    check_padding(head, frame.subspan(head.offsets.back()));
-    decode_chunks(head, frame.subspan(head.head_size, head.offsets.back() - head.head_size), 0,
-                  head.chunk_count(), out, threads);
-    return out;
-}
 
 enum Content { weights, noise, constant, few, widened, mixed, content_count };
 

@@ -10,6 +10,7 @@
 #include "frame/coder.hpp"
 #include "frame/head.hpp"
 #include "frame/plane_encoder.hpp"
+#include "frame/scratch.hpp"
 #include "frame/train.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
@@ -18,22 +19,6 @@
 
 namespace zipnn {
 namespace {
-
-/// Memory that a thread keeps from chunk to chunk.
-class Scratch {
-  public:
-    std::uint8_t* reserve(std::size_t size) {
-        if (capacity_ < size) {
-            memory_ = std::make_unique_for_overwrite<std::uint8_t[]>(size + slack);
-            capacity_ = size;
-        }
-        return memory_.get();
-    }
-
-  private:
-    std::unique_ptr<std::uint8_t[]> memory_;
-    std::size_t capacity_ = 0;
-};
 
 /// Escapes of the elements outside a layout's window.
 std::vector<std::uint32_t> exponent_escapes(const Layout& layout, unsigned base, Bytes elements) {

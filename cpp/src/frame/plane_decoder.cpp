@@ -62,9 +62,7 @@ void PlaneDecoder::read_packed(Cursor& cursor) {
 
 void PlaneDecoder::read_contexts(Cursor& cursor) {
     if (tables_->contexts(plane_) == nullptr) throw CorruptError("plane is coded without a context table");
-    const Bytes coded = cursor.take(cursor.read<std::uint32_t>("coded plane"), "coded plane");
-    const auto behind = static_cast<std::size_t>(tables_->readable_end() - (coded.data() + coded.size()));
-    coded_ = behind < slack ? Bytes(with_slack(coded), coded.size()) : coded;
+    coded_ = with_slack(cursor.take(cursor.read<std::uint32_t>("coded plane"), "coded plane"));
 }
 
 void PlaneDecoder::read_directory(Cursor& cursor) {
@@ -84,43 +82,30 @@ void PlaneDecoder::read_directory(Cursor& cursor) {
         else
             sizes[tile] = cursor.read<std::uint16_t>("tile directory");
     }
-    for (std::size_t tile = 0; tile < tiles; ++tile) payloads_[tile] = cursor.take(sizes[tile], "tile");
-    // Kernels may read behind a payload: those at the very end of the memory move to where they can.
-    for (std::size_t tile = tiles; tile-- > 0;) {
-        const Bytes& payload = payloads_[tile];
-        const auto behind =
-            static_cast<std::size_t>(tables_->readable_end() - (payload.data() + payload.size()));
-        if (behind >= slack) break;
-        payloads_[tile] = {with_slack(payload), payload.size()};
-    }
+    for (std::size_t tile = 0; tile < tiles; ++tile)
+        payloads_[tile] = with_slack(cursor.take(sizes[tile], "tile"));
 }
 
-const std::uint8_t* PlaneDecoder::with_slack(Bytes payload) {
+Bytes PlaneDecoder::with_slack(Bytes payload) {
+    const auto behind = static_cast<std::size_t>(tables_->readable_end() - (payload.data() + payload.size()));
+    if (behind >= slack) return payload;
     auto copy = std::make_unique<std::uint8_t[]>(payload.size() + slack);
     std::ranges::copy(payload, copy.get());
     copies_.push_back(std::move(copy));
-    return copies_.back().get();
-}
-
-std::uint8_t* PlaneDecoder::reserve(std::size_t size) {
-    if (capacity_ < size) {
-        decoded_ = std::make_unique_for_overwrite<std::uint8_t[]>(size + 2 * slack);
-        capacity_ = size;
-    }
-    return decoded_.get() + slack;
+    return {copies_.back().get(), payload.size()};
 }
 
 Bytes PlaneDecoder::memory() const { return mode_ == PlaneMode::stored ? Bytes(stored_, n_) : Bytes(); }
 
 void PlaneDecoder::decode_ahead(Bytes next) {
-    if (has_contexts()) tables_->contexts(plane_)->decode(coded_, first_, n_, reserve(n_));
+    if (has_contexts()) tables_->contexts(plane_)->decode(coded_, first_, n_, decoded_.reserve(n_));
     if (!tiled()) return;
     Ahead ahead{next};
     // By table, so that one table at a time is in the nearest cache and tiles go side by side.
     for (std::size_t i = 0; i < plane_tables_->size(); ++i) {
         const HuffmanDecodeTable* table = tables_->huffman(plane_, i);
         if (table == nullptr) continue;
-        std::uint8_t* out = reserve(n_);
+        std::uint8_t* out = decoded_.reserve(n_);
         const bool paired = is_paired((*plane_tables_)[i]);
         std::array<TileIn, max_tiles> batch;
         std::size_t count = 0;
@@ -165,17 +150,16 @@ const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) co
                                 buffer.data());
         return buffer.data();
     }
-    if (has_contexts()) return decoded_.get() + slack + first;
-    const std::uint8_t tile_class = classes_[index];
-    if (tile_class == 0) return payloads_[index].data();
-    const Table& table = (*plane_tables_)[tile_class - 1U];
+    if (has_contexts()) return decoded_.data() + first;
+    if (classes_[index] == 0) return payloads_[index].data();
+    const Table& table = *table_of(index);
     if (const auto* constant = std::get_if<ConstantTable>(&table)) {
         std::fill_n(buffer.begin(), count, constant->value);
         return buffer.data();
     }
     const LayeredTable* layered = layered_of(table);
     if (layered == nullptr) {
-        const std::uint8_t* decoded = decoded_.get() + slack + first;
+        const std::uint8_t* decoded = decoded_.data() + first;
         if (!is_paired(table)) return decoded;
         active_kernels().unpack(4, decoded, count, buffer.data());
         return buffer.data();
@@ -186,15 +170,20 @@ const std::uint8_t* PlaneDecoder::tile(std::size_t index, TileBuffer& buffer) co
     return buffer.data();
 }
 
+const Table* PlaneDecoder::table_of(std::size_t index) const {
+    if (!tiled() || classes_[index] == 0) return nullptr;
+    return &(*plane_tables_)[classes_[index] - 1U];
+}
+
 const std::uint8_t* PlaneDecoder::pairs(std::size_t index) const {
-    if (!tiled() || classes_[index] == 0 || !is_paired((*plane_tables_)[classes_[index] - 1U]))
-        return nullptr;
-    return decoded_.get() + slack + index * tile_elements;
+    const Table* table = table_of(index);
+    if (table == nullptr || !is_paired(*table)) return nullptr;
+    return decoded_.data() + index * tile_elements;
 }
 
 const Ranking* PlaneDecoder::ranking(std::size_t index) const {
-    if (!tiled() || classes_[index] == 0) return nullptr;
-    return ranking_of((*plane_tables_)[classes_[index] - 1U]);
+    const Table* table = table_of(index);
+    return table == nullptr ? nullptr : ranking_of(*table);
 }
 
 }  // namespace zipnn

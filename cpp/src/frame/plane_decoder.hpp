@@ -10,6 +10,7 @@
 #include "bytes.hpp"
 #include "frame/coder.hpp"
 #include "frame/context_decoder.hpp"
+#include "frame/scratch.hpp"
 
 namespace zipnn {
 
@@ -84,8 +85,10 @@ class PlaneDecoder {
     std::size_t elements_of(std::size_t index) const {
         return std::min(tile_elements, n_ - index * tile_elements);
     }
-    const std::uint8_t* with_slack(Bytes payload);
-    std::uint8_t* reserve(std::size_t size);
+    /// The payload, or a copy of it if kernels may not read behind it.
+    Bytes with_slack(Bytes payload);
+    /// The table of a tile; null if it is stored, or planes have no tiles.
+    const Table* table_of(std::size_t index) const;
 
     const DecodeTables* tables_ = nullptr;
     const std::vector<Table>* plane_tables_ = nullptr;
@@ -99,8 +102,7 @@ class PlaneDecoder {
     Bytes coded_;  ///< the plane's code, if it has contexts
     std::vector<std::uint32_t> symbol_escapes_, exponent_escapes_;
     /// What was decoded ahead of the tiles, each at its place; `slack` before and behind.
-    std::unique_ptr<std::uint8_t[]> decoded_;
-    std::size_t capacity_ = 0;
+    Scratch decoded_;
     /// Copies of payloads at the very end of the readable bytes.
     std::vector<std::unique_ptr<std::uint8_t[]>> copies_;
 };

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <memory>
 
 #include "frame/plane_decoder.hpp"
+#include "frame/scratch.hpp"
 #include "simd/kernels.hpp"
 
 namespace zipnn {
@@ -26,17 +26,6 @@ template <typename IsUnseen>
 void list_unseen(Bytes symbols, IsUnseen is_unseen, std::vector<std::uint32_t>& unseen) {
     for (std::size_t i = 0; i < symbols.size(); ++i)
         if (is_unseen(symbols[i])) unseen.push_back(static_cast<std::uint32_t>(i));
-}
-
-/// Memory for the payloads of a plane's tiles, kept for the next plane of the thread.
-std::uint8_t* payload_scratch(std::size_t size) {
-    thread_local std::unique_ptr<std::uint8_t[]> memory;
-    thread_local std::size_t capacity = 0;
-    if (capacity < size) {
-        memory = std::make_unique_for_overwrite<std::uint8_t[]>(size);
-        capacity = size;
-    }
-    return memory.get();
 }
 
 }  // namespace
@@ -248,7 +237,8 @@ bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::uint64_t first,
     const std::size_t start = out.size();
     const std::size_t tiles = (symbols.size() + tile_elements - 1) / tile_elements;
     std::vector<std::uint8_t> classes((tiles + 1) / 2), sizes;
-    std::uint8_t* payloads = payload_scratch(tiles * tile_elements + payload_room);
+    thread_local Scratch scratch;
+    std::uint8_t* payloads = scratch.reserve(tiles * tile_elements + payload_room);
     std::vector<std::uint32_t> escapes;
     std::size_t payload = 0;
     bool coded = false;
