@@ -75,10 +75,12 @@ struct Kernels {
     void (*unrank)(const Ranking& ranking, unsigned shift, const std::uint8_t* groups,
                    const std::uint8_t* extra, std::size_t n, std::uint8_t* symbols);
 
-    /// `unrank` and `merge` of a tile of a windowed layout, whose plane 0 holds groups, or packed(4, n) of
-    /// them if they are `paired`, and whose plane 1 has the extra bits on top. n <= tile_elements.
+    /// `unrank` and `merge` of a tile, whose plane 0 holds groups, or packed(4, n) of them if they are
+    /// `paired`. `extra`: the packed extra bits; null if plane 1 has them on top, as in windowed layouts.
+    /// n <= tile_elements.
     void (*merge_ranked)(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
-                         const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
+                         const std::uint8_t* extra, const std::uint8_t* const* planes, std::size_t n,
+                         std::uint8_t* elements);
 
     /// Decodes tiles that share a table. False if a payload is not exactly one tile's code.
     /// Safe on any payload: reads stay within the slack, writes within the targets.
