@@ -41,6 +41,7 @@ class FrameReader:
         read: gives the bytes.
         available: how many bytes there are.
         exact: nothing may follow the frame.
+        in_memory: reading costs nothing, so that there is no need to do it piece by piece and ahead.
 
     Raises:
         FormatError: not a frame.
@@ -50,8 +51,9 @@ class FrameReader:
 
     head: _core.Head
 
-    def __init__(self, read: Read, available: int, *, exact: bool = True) -> None:
+    def __init__(self, read: Read, available: int, *, exact: bool = True, in_memory: bool = False) -> None:
         self._read = read
+        self._in_memory = in_memory
         self.head = _core.parse_head(_read_head(read, available), available)
         _check_head(self.head)
         if exact and self.head.frame_size != available:
@@ -74,8 +76,9 @@ class FrameReader:
             return
         workers = threads or _core.default_threads()
         most = max(limits.READ_AT_ONCE, 2 * workers * self.head.chunk_bytes)
-        groups = list(self._groups(0, self._chunk_count(), most))
-        for (first, count), payloads in _ahead(self._payloads, groups, workers > 1):
+        groups = list(self._groups(0, self._chunk_count(), limits.WINDOW if self._in_memory else most))
+        ahead = workers > 1 and not self._in_memory
+        for (first, count), payloads in _ahead(self._payloads, groups, ahead):
             start, stop = self._extent(first, count)
             self._decode(first, count, payloads, out[start:stop], threads)
             del payloads  # its memory is used again for the next
