@@ -35,9 +35,9 @@ std::vector<std::uint8_t> interleave(const Planes& planes, bool even) {
 }
 
 /// Numbers of four bytes, of which `width` are there.
-std::vector<std::uint8_t> widen(const std::vector<std::uint8_t>& data, std::size_t width) {
-    if (data.size() % width != 0) throw CorruptError("data are not a whole number of elements");
+std::vector<std::uint8_t> widen(std::vector<std::uint8_t> data, std::size_t width) {
     if (width == 4) return data;
+    if (data.size() % width != 0) throw CorruptError("data are not a whole number of elements");
     std::vector<std::uint8_t> out(data.size() / width * 4);
     for (std::size_t i = 0; i < data.size(); ++i) out[i / width * 4 + i % width] = data[i];
     return out;
@@ -69,8 +69,9 @@ std::vector<std::uint8_t> decode_parts(const Frame& frame, Bytes bytes, unsigned
             throw CorruptError("plane " + std::to_string(i) + ": " + error.what());
         }
     });
-    std::vector<std::uint8_t> data =
-        parts.parts.size() == 4 ? interleave(decoded, parts.even) : widen(decoded[0], parts.stored_bytes);
+    std::vector<std::uint8_t> data = parts.parts.size() == 4
+                                         ? interleave(decoded, parts.even)
+                                         : widen(std::move(decoded[0]), parts.stored_bytes);
     undo_move(parts.move, data);
     if (parts.integers != 0) data = scale(data, parts.integers, parts.scale);
     if (frame.shape && data.size() != shape_size(frame))

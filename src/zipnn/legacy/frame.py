@@ -73,6 +73,27 @@ class Frame:
         for first, count, start, stop in self._groups():
             self._decode(first, count, out[start:stop], threads)
 
+    def decode_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
+        """The data bytes [start, stop), of a frame in chunks from those that hold them and no others.
+
+        Raises:
+            CorruptError: what has to be decoded is damaged.
+            ValueError: the range is not within the data.
+        """
+        if not self.head.chunked:
+            return self._parts(threads)[start:stop]
+        size = self.head.data_size or 0
+        if not 0 <= start <= stop <= size:
+            raise ValueError(f"bytes {start} to {stop} are not within the {size} of the data")
+        if start == stop:
+            return memoryview(b"")
+        chunk = self.head.chunk_bytes
+        first, last = start // chunk, (stop - 1) // chunk
+        begin = first * chunk
+        out = np.empty(min(size, (last + 1) * chunk) - begin, np.uint8).data
+        self._decode(first, last - first + 1, out, threads)
+        return out[start - begin : stop - begin]
+
     def _parts(self, threads: int) -> memoryview:
         return memoryview(
             _core.legacy_decode_parts(self.head, self._read(self._start, self.head.frame_size), threads)

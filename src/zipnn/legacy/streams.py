@@ -51,7 +51,7 @@ class LegacyInfo:
 
 
 def is_legacy(head: Any) -> bool:
-    """Whether data that begin with `head` (at least 16 bytes of it) are such a stream, of whatever version."""
+    """Whether data that begin with `head` (16 bytes) are such a stream, of whatever version."""
     view = memoryview(head)
     return view.nbytes >= HEAD_SIZE and _core.legacy_is(view)
 
