@@ -144,7 +144,7 @@ TEST(huffman_trees_that_are_refused) {
         {129, 0x00},        // no symbols
         {129, 0x10, 0xd0},  // whole: two symbols of weight 1, and a byte behind
         {128, 0xd0},        // a weight of 13
-        {129, 0x31},  // the rest is no power of two
+        {129, 0x31},        // the rest is no power of two
         {128, 0x20},        // one longest code
         {4, 0x00, 0x00, 0x00, 0x00},
         {1, 0xff},
