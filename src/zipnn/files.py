@@ -36,6 +36,7 @@ def compress_file(
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
+    follow_symlinks: bool = True,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -53,6 +54,7 @@ def compress_file(
         threads: 0 for the default number.
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
+        follow_symlinks: if false, what `in_place` replaces by a file is the link.
         delete_original: remove the file after its compressed form was compared with it.
         dry_run: write nothing, estimate the size from a sample.
         progress: called with (bytes of the original done, total).
@@ -63,7 +65,9 @@ def compress_file(
         MismatchError: what was written did not decode to the input. Nothing was kept.
         OSError: reading or writing failed; names the path. Nothing was kept.
     """
-    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    job = Conversion(
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
+    )
     with FileReader(job.source) as reader:
         kind = kinds.kind_of(reader)
         if kind == kinds.OTHER and job.source.name.endswith(kinds.SUFFIX):
@@ -93,6 +97,7 @@ def decompress_file(
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
+    follow_symlinks: bool = True,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -108,7 +113,9 @@ def decompress_file(
         CorruptError: it is damaged.
         UnsupportedVersionError: a newer zipnn wrote it.
     """
-    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    job = Conversion(
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
+    )
     with FileReader(job.source) as reader:
         content = kinds.open_content(reader)
         target = job.target(original_path(job.source))
