@@ -168,6 +168,7 @@ def write_frame(
     threads: int = 0,
     attachment: bytes = b"",
     align: int = 1,
+    family: str = "",
 ) -> bytes:
     """The frame of `data`, its size a multiple of `align`.
 
@@ -181,12 +182,13 @@ def write_frame(
         threads: 0 for the default. The result does not depend on it.
         attachment: bytes that the head carries along.
         align: 1 or 8.
+        family: how the data are coded (see `dtypes`), if not as the dtype says.
 
     Raises:
         ValueError: an argument does not fit the format.
     """
     view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
-    spec = _Spec(view.nbytes, dtype, shape, kind, flags, level, threads, attachment, align)
+    spec = _Spec(view.nbytes, dtype, shape, kind, flags, level, threads, attachment, align, family)
 
     def read(offset: int, size: int) -> memoryview:
         return view[offset : offset + size]
@@ -205,6 +207,7 @@ def write_frame_stream(
     threads: int = 0,
     attachment: bytes = b"",
     align: int = 8,
+    family: str = "",
 ) -> int:
     """Write the frame that `write_frame` would give, holding one window at a time; returns its size.
 
@@ -215,7 +218,7 @@ def write_frame_stream(
 
     The other arguments and errors are those of `write_frame`.
     """
-    spec = _Spec(size, dtype, shape, KIND_BYTES, 0, level, threads, attachment, align)
+    spec = _Spec(size, dtype, shape, KIND_BYTES, 0, level, threads, attachment, align, family)
     if size <= limits.WINDOW:
         frame = _whole(spec, read(0, size), read)
         write_at(0, frame)
@@ -244,6 +247,7 @@ class _Spec:
     threads: int
     attachment: bytes
     align: int
+    coded_as: str
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
@@ -262,7 +266,7 @@ class _Spec:
 
     @property
     def family(self) -> str:
-        return dtypes.named(self.dtype).family
+        return self.coded_as or dtypes.named(self.dtype).family
 
 
 class _Encoder:

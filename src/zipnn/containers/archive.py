@@ -50,6 +50,7 @@ def write_archive(
     sink: Sink,
     *,
     level: str,
+    family: str = "",
     threads: int = 0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
@@ -59,6 +60,7 @@ def write_archive(
         source: the file.
         sink: gets the archive through `write` alone.
         level: see `frames`.
+        family: of the elements that the file mostly consists of (see `dtypes`); bytes, if not known.
         threads: see `_core`.
         progress: called with the bytes of the original that are done.
 
@@ -71,7 +73,13 @@ def write_archive(
     for offset in range(0, source.size, _SEGMENT):
         size = min(_SEGMENT, source.size - offset)
         frame = write_frame(
-            source.read(offset, size), dtype="U8", shape=(size,), level=level, threads=threads, align=8
+            source.read(offset, size),
+            dtype="U8",
+            shape=(size,),
+            level=level,
+            threads=threads,
+            align=8,
+            family=family,
         )
         sink.write(frame)
         segments.append({"offset": offset, "size": size, "at": at, "length": len(frame)})
@@ -91,7 +99,7 @@ def _index_frame(source: FileReader, segments: list[dict[str, int]]) -> bytes:
     return write_frame(text, dtype="U8", shape=(len(text),), align=8)
 
 
-def estimate_archive(source: FileReader, *, level: str) -> int:
+def estimate_archive(source: FileReader, *, level: str, family: str = "") -> int:
     """Expected size in bytes of the archive of a file, from a sample of it."""
     offsets = range(0, source.size, _SEGMENT)
     places = [{"offset": at, "size": _SEGMENT, "at": at, "length": _SEGMENT} for at in offsets]
@@ -104,7 +112,7 @@ def estimate_archive(source: FileReader, *, level: str) -> int:
     coded = 0
     for index in range(pieces):
         sample = source.read(index * stride, size)
-        coded += len(write_frame(sample, dtype="U8", shape=(size,), level=level))
+        coded += len(write_frame(sample, dtype="U8", shape=(size,), level=level, family=family))
     return coded * source.size // (pieces * size) + around
 
 
