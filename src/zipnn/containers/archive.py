@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from .. import _core
 from ..errors import CorruptError, FormatError, UnsupportedVersionError, error_place
 from ..frames import FrameReader, write_frame
-from ..storage.filereader import BlockReader, FileReader, Read, fresh_buffer
+from ..storage.filereader import BlockReader, FileReader, Read, Source, fresh_buffer
 
 MAGIC = b"\x9aZNN\r\n\x1a\n"
 _INDEX_MAGIC = b"\x9aZNI\r\n\x1a\n"
@@ -46,7 +46,7 @@ class Segment:
 
 
 def write_archive(
-    source: FileReader,
+    source: Source,
     sink: Sink,
     *,
     level: str,
@@ -92,14 +92,14 @@ def write_archive(
     return at + len(frame) + _FOOTER.size
 
 
-def _index_frame(source: FileReader, segments: list[dict[str, int]]) -> bytes:
+def _index_frame(source: Source, segments: list[dict[str, int]]) -> bytes:
     index = {"name": source.path.name, "size": source.size, "format": "bytes", "segments": segments}
     # A file name need not be UTF-8; it is there for people, so what cannot be written is replaced.
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return write_frame(text, dtype="U8", shape=(len(text),), align=8)
 
 
-def estimate_archive(source: FileReader, *, level: str, family: str = "") -> int:
+def estimate_archive(source: Source, *, level: str, family: str = "") -> int:
     """Expected size in bytes of the archive of a file, from a sample of it."""
     offsets = range(0, source.size, _SEGMENT)
     places = [{"offset": at, "size": _SEGMENT, "at": at, "length": _SEGMENT} for at in offsets]
