@@ -217,9 +217,7 @@ def _write_compressed(
             reader, plan, out, level=level, threads=job.threads, progress=progress
         )
     else:
-        archive.write_archive(
-            reader, out, level=level, family=family, threads=job.threads, progress=progress
-        )
+        archive.write_archive(reader, out, level=level, family=family, threads=job.threads, progress=progress)
     if out.position >= reader.size:
         raise UnsuitableError("it would not become smaller")
 

@@ -115,9 +115,7 @@ def upgrade_tree(
     """
 
     def upgrade(entry: _Entry, report: Progress) -> FileResult:
-        return upgrade_file(
-            root / entry.path, level=level, threads=threads, dry_run=dry_run, progress=report
-        )
+        return upgrade_file(root / entry.path, level=level, threads=threads, dry_run=dry_run, progress=report)
 
     root = Path(source)
     return _each_file(root, _walk(root, follow=False), upgrade, progress)

@@ -124,7 +124,9 @@ def _renew_file(job: Conversion, reader: FileReader, target: Path, dtype: str | 
         result = compress_file(
             original, renewed, level=level, dtype=dtype, threads=job.threads, progress=_half(job.progress, 1)
         )
-        if result.action == "copied" and dtype is not None:  # bytes that do not shrink; to be an archive still
+        if (
+            result.action == "copied" and dtype is not None
+        ):  # bytes that do not shrink; to be an archive still
             archive_file(original, renewed, dtype=dtype, threads=job.threads, force=True)
         reader.check_unchanged()
         size = renewed.stat().st_size

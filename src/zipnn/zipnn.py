@@ -17,8 +17,6 @@ __all__ = [
     "ZipNN",
     "decompress_safetensors_tensor",
     "replace_in_file",
-    "zipnn_hf",
-    "zipnn_safetensors",
 ]
 
 

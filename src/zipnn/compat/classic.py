@@ -183,8 +183,8 @@ class ZipNN:
             delta_second_data: see `compress`; for data that are a difference.
 
         Returns:
-            A bytearray (bytes, if they were a difference and not written as a stream), a torch tensor or a NumPy array, as the
-            data say; in memory of its own.
+            A bytearray (bytes, if they were a difference and not written as a stream), a torch tensor or a
+            NumPy array, as the data say; in memory of its own.
 
         Raises:
             ValueError: (of its class `FormatError`, `CorruptError`, `UnsupportedVersionError`) the data are
@@ -445,5 +445,5 @@ def _version_text() -> str:
 
 
 def _version() -> tuple[int, int, int]:
-    major, minor, tiny = (zipnn.__version__.split(".") + ["0", "0"])[:3]
+    major, minor, tiny = [*zipnn.__version__.split("."), "0", "0"][:3]
     return int(major), int(minor), int("".join(c for c in tiny if c.isdigit()) or 0)

@@ -83,7 +83,9 @@ def decompress_delta(
     with FileReader(source) as reader, FileReader(base) as base_reader:
         content = kinds.open_content(reader)
         if not isinstance(content, (StreamFile, LegacyFile)):
-            raise FormatError(f"file {source}: no difference (delta) to a base; zipnn_decompress_file takes it")
+            raise FormatError(
+                f"file {source}: no difference (delta) to a base; zipnn_decompress_file takes it"
+            )
         with error_place(f"file {source}"):
             if isinstance(content, StreamFile):
                 content.check_base(base_reader)
@@ -96,9 +98,7 @@ def decompress_delta(
                     out.write(piece)
 
             target = job.target(None)
-            size = job.produce(
-                reader, target, write, lambda written: _first_difference(pieces(), written)
-            )
+            size = job.produce(reader, target, write, lambda written: _first_difference(pieces(), written))
     job.delete_source(reader)
     return job.result(target, "decompressed", size, reader.size)
 
@@ -107,9 +107,7 @@ def _first_difference(pieces: Iterator[tuple[int, memoryview]], written: FileRea
     return difference_from(pieces, written.read)
 
 
-def _write(
-    out: OutputFile, reader: FileReader, base: FileReader, family: str, threads: int
-) -> None:
+def _write(out: OutputFile, reader: FileReader, base: FileReader, family: str, threads: int) -> None:
     def read(offset: int, size: int) -> memoryview:
         return difference(reader.read(offset, size), base.read(offset, size))
 

@@ -45,7 +45,7 @@ class TargetWrapper:
 
 
 def multi_process_patcher(patch_func: Callable[[], Any]) -> None:
-    """Call a function here, once, and at the start of each process that `multiprocessing` starts from now on."""
+    """Call a function once here, and in each process that `multiprocessing` starts from now on."""
     from multiprocessing import process
 
     if patch_func in patches_applied:

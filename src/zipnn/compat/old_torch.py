@@ -79,7 +79,8 @@ class ZipNNDtypeEnum(Enum):
         """The member of a dtype or its name; `NONE` if there is none."""
         wanted = dtype.lower() if isinstance(dtype, str) else dtype
         for member in cls:
-            if any(wanted == value for value in member.value[:4] if value is not None):
+            known = (member.torch_dtype, member.numpy_dtype, member.python_dtype, member.dtype_str)
+            if any(wanted == value for value in known if value is not None):
                 return member
         return cls.NONE
 
@@ -141,7 +142,7 @@ def zipnn_get_dtype_bits(dtype: Any) -> tuple[int, Any]:
 def zipnn_multiply_if_max_below(
     tensor: Any, max_val: float, multiplier: float, dtype: Any
 ) -> tuple[Any, bool]:
-    """The tensor times `multiplier`, as integers, and True if all of it is below `max_val`; else it and False."""
+    """The tensor times `multiplier` as integers and True, if all is below `max_val`; else it and False."""
     if tensor.abs().max().item() < max_val:
         return (tensor * multiplier).to(dtype), True
     return tensor, False

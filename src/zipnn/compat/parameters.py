@@ -44,9 +44,7 @@ RENAMED = {"streaming_chunk_kb": "streaming_chunk", "input_type": "input_format"
 
 def warn(name: str, instead: str, stacklevel: int) -> None:
     """Tell the caller, `stacklevel` frames up from the caller of this, that a parameter means nothing."""
-    warnings.warn(
-        f"{name} has no effect and will be removed: {instead}", DeprecationWarning, stacklevel + 1
-    )
+    warnings.warn(f"{name} has no effect and will be removed: {instead}", DeprecationWarning, stacklevel + 1)
 
 
 def warn_superseded(given: dict[str, Any], stacklevel: int) -> None:
@@ -66,9 +64,7 @@ def take_older(older: dict[str, Any], stacklevel: int) -> dict[str, Any]:
     taken = {}
     for name, value in older.items():
         if name in RENAMED:
-            warnings.warn(
-                f"{name} is called {RENAMED[name]} now", DeprecationWarning, stacklevel + 1
-            )
+            warnings.warn(f"{name} is called {RENAMED[name]} now", DeprecationWarning, stacklevel + 1)
             taken[RENAMED[name]] = value
         elif name not in OLDER:
             raise TypeError(f"ZipNN() got an unexpected keyword argument {name!r}")

@@ -98,9 +98,7 @@ def compress_safetensors_file(
         return cache.compress_in_cache(Path(filename), threads or 0)
 
     def convert(output: Path, force: bool, delete: bool) -> FileResult:
-        return compress_any(
-            filename, output, threads=threads or 0, force=force, delete_original=delete
-        )
+        return compress_any(filename, output, threads=threads or 0, force=force, delete_original=delete)
 
     output = Path(name.removesuffix(_PLAIN) + _COMPRESSED)
     return _carry_out("Compress", filename, output, convert, force, delete)
@@ -218,7 +216,9 @@ def parse_streaming_chunk_size(value: Any) -> int:
     number = words.rstrip("bkmg")
     unit = words[len(number) :].removesuffix("b")
     if not (number.isascii() and number.isdigit()) or unit not in _UNITS:
-        raise ValueError(f"streaming_chunk_size {value!r} is no size: give a number, or one with KB, MB or GB")
+        raise ValueError(
+            f"streaming_chunk_size {value!r} is no size: give a number, or one with KB, MB or GB"
+        )
     size = int(number) * _UNITS[unit]
     if size < 1 or size & (size - 1):
         raise ValueError(f"streaming_chunk_size {value!r} must be a power of two")

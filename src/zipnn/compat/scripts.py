@@ -112,9 +112,7 @@ def _decompress_safetensors(input_file: str, **options: Any) -> Any:
     return script_work.decompress_safetensors_file(input_file, **options)
 
 
-def _main(
-    name: str, work: Callable[..., Any], options: Sequence[str], argv: Sequence[str] | None
-) -> int:
+def _main(name: str, work: Callable[..., Any], options: Sequence[str], argv: Sequence[str] | None) -> int:
     """Run a script; gives its exit code, one of `Exit`."""
     console = Console()
     try:
@@ -150,10 +148,9 @@ def _parser(name: str, work: Callable[..., Any], options: Sequence[str]) -> Pars
     summary = (work.__doc__ or "").partition("\n")[0]
     parser = Parser(
         prog=name,
-        description=f"{summary} Kept for scripts written for zipnn 0.5; new ones are better served by `zipnn`.",
+        description=f"{summary} For what was written for zipnn 0.5; `zipnn` is the command of today.",
         allow_abbrev=False,
     )
     for option in options:
         parser.add_argument(option, **_OPTIONS[option])
     return parser
-

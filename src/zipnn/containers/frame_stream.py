@@ -115,9 +115,7 @@ class FrameStream:
             head = read(at, min(HEAD_SIZE, size - at))
             at = self._group(at, head) if bytes(head[:4]) == MAGIC else self._frame(at, size)
 
-    def original_pieces(
-        self, threads: int = 0, base: Base | None = None
-    ) -> Iterator[tuple[int, memoryview]]:
+    def original_pieces(self, threads: int = 0, base: Base | None = None) -> Iterator[tuple[int, memoryview]]:
         """The data as (offset, bytes), in order. A piece is valid until the next is taken.
 
         Args:
@@ -147,7 +145,7 @@ class FrameStream:
             return
         if base.size != self.original_size:
             raise MismatchError(
-                f"the base has {base.size} bytes, the one that the data are a difference to {self.original_size}"
+                f"the base has {base.size} bytes, that of the data (delta) {self.original_size}"
             )
         if fingerprint(base) != self.base:
             raise MismatchError("this is not the base that the data are a difference to: its bytes differ")
@@ -168,9 +166,7 @@ class FrameStream:
 
     def _frame(self, at: int, end: int) -> int:
         with error_place(f"frame at byte {at}"):
-            frame = FrameReader(
-                lambda offset, size: self._read(at + offset, size), end - at, exact=False
-            )
+            frame = FrameReader(lambda offset, size: self._read(at + offset, size), end - at, exact=False)
             if frame.head.reference is not None:
                 raise FormatError("the frame is a reference to another of its container")
         self.parts.append(_Part(self.original_size, at, frame))
@@ -201,8 +197,6 @@ class StreamFile(FrameStream):
         with error_place(f"file {self.path}"):
             super().__init__(reader.read, reader.size)
 
-    def original_pieces(
-        self, threads: int = 0, base: Base | None = None
-    ) -> Iterator[tuple[int, memoryview]]:
+    def original_pieces(self, threads: int = 0, base: Base | None = None) -> Iterator[tuple[int, memoryview]]:
         with error_place(f"file {self.path}"):
             yield from super().original_pieces(threads, base)

@@ -201,9 +201,7 @@ def _inspect_legacy(path: str | os.PathLike[str], bound: bool, threads: int) -> 
         )
 
 
-def _frame_report(
-    frame: FrameReader, name: str, stored_size: int, bound: bool, threads: int
-) -> TensorReport:
+def _frame_report(frame: FrameReader, name: str, stored_size: int, bound: bool, threads: int) -> TensorReport:
     head = frame.head
     return TensorReport(
         name,
