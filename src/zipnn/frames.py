@@ -234,6 +234,14 @@ def write_frame_stream(
     return at + len(padding)
 
 
+def family_of_sparse(read: Read, size: int, family: str) -> str:
+    """`family`, or "bytes" where data that may be mostly zero are better left to Zstandard."""
+    spec = _Spec(size, "U8", (size,), KIND_BYTES, 0, "default", 0, b"", 1, "bytes")
+    core = _core.Encoder(family, size, spec.level, spec.threads, spec.shape)
+    ratio = core.train(b"".join(read(offset, length) for offset, length in core.sample_ranges()))
+    return "bytes" if _prefers_zstd(spec, read, ratio) else family
+
+
 @dataclass(frozen=True, slots=True)
 class _Spec:
     """What is to be written: the checked arguments of both writers."""

@@ -220,6 +220,15 @@ def test_delta(size: int, streaming: bool, tmp_path: Path) -> None:
     ).compress(data, delta_second_data=base)
 
 
+def test_a_sparse_difference_is_small() -> None:
+    base = weights(300_000)
+    data = bytearray(base)
+    data[1000:1010] = bytes(10)
+    for dtype in ("bfloat16", "float32"):
+        packing = ZipNN(delta_compressed_type="byte", bytearray_dtype=dtype)
+        assert len(packing.compress(data, delta_second_data=base)) < 1000
+
+
 def test_a_difference_is_never_taken_for_the_data(tmp_path: Path) -> None:
     base, data = weights(5000), weights(5000, 2)
     by_bytes, by_file = ZipNN(delta_compressed_type="byte"), ZipNN(delta_compressed_type="file")

@@ -15,7 +15,7 @@ from ..arrays import buffers, dtype_names, legacy_results, tensors
 from ..containers import frame_stream
 from ..containers.frame_stream import FrameStream, MemoryBase
 from ..errors import FormatError
-from ..frames import KIND_BYTES, write_frame
+from ..frames import KIND_BYTES, family_of_sparse, write_frame
 from . import description, parameters
 from .description import Description
 from .names import EnumFormat, EnumMethod
@@ -167,9 +167,12 @@ class ZipNN:
                 raise ValueError(f"{_DELTA_LENGTHS}: {len(base)} and {len(view)} bytes")
             view = frame_stream.difference(view, base) if len(view) else view
         if not self.is_streaming and base is None:
-            return self._frame(view)
+            return self._frame(view, self._family())
+        family = self._family()
+        if base is not None:
+            family = family_of_sparse(lambda offset, size: view[offset : offset + size], len(view), family)
         step = self.streaming_chunk if self.is_streaming else max(len(view), 1)
-        frames = [self._frame(view[at : at + step]) for at in range(0, max(len(view), 1), step)]
+        frames = [self._frame(view[at : at + step], family) for at in range(0, max(len(view), 1), step)]
         mark = None if base is None else frame_stream.fingerprint(MemoryBase(base))
         head = frame_stream.stream_head(sum(map(len, frames)), len(view), mark, bool(self.is_streaming))
         return (bytearray() if self.is_streaming else b"").join([head, *frames])
@@ -336,13 +339,20 @@ class ZipNN:
         except (OSError, TypeError) as error:
             raise FileNotFoundError(f"Encountered an error when reading the delta file: {error}") from error
 
-    def _frame(self, view: memoryview) -> bytes:
+    def _dtype(self) -> str:
+        """Name of the dtype of bytes. Raises `ValueError`."""
         try:
-            name = dtype_names.of_any(self.bytearray_dtype)
+            return dtype_names.of_any(self.bytearray_dtype)
         except TypeError as error:
             raise ValueError(
                 f"bytearray_dtype {self.bytearray_dtype!r} is not known: give a name such as 'bfloat16'"
             ) from error
+
+    def _family(self) -> str:
+        return dtypes.named(self._dtype()).family
+
+    def _frame(self, view: memoryview, family: str) -> bytes:
+        name = self._dtype()
         known = dtypes.named(name)
         bits = known.bits or 8
         count = len(view) * 8 // bits
@@ -354,7 +364,7 @@ class ZipNN:
             shape=(count if whole else len(view),),
             kind=KIND_BYTES,
             threads=self._threads,
-            family=known.family,
+            family=family,
         )
 
     def _decompress_stream(self, view: memoryview, base: memoryview | None) -> Any:

@@ -119,6 +119,6 @@ def _write(out: OutputFile, reader: FileReader, base: FileReader, family: str, t
         dtype="U8",
         shape=(reader.size,),
         threads=threads,
-        family=family,
+        family=frames.family_of_sparse(read, reader.size, family),
     )
     out.write_at(0, frame_stream.stream_head(size, reader.size, frame_stream.fingerprint(base)))
