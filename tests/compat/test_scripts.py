@@ -329,3 +329,45 @@ def test_what_the_class_writes(tmp_path: Path) -> None:
     (tmp_path / "x.znn").write_bytes(zipnn.ZipNN(is_streaming=True, streaming_chunk=4096).compress(DATA))
     succeed(tmp_path, "decompress_file", "x.znn")
     assert (tmp_path / "x").read_bytes() == DATA
+
+
+def cached_model(cache: Path) -> tuple[Path, dict[str, bytes]]:
+    """A model in a cache as huggingface_hub makes it; gives the snapshot and its files."""
+    repository = cache / "models--some--model"
+    snapshot = repository / "snapshots" / "0123abcd"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    snapshot.mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0123abcd")
+    files = {"model.safetensors": model(repository / "blobs" / "0001")}
+    files["model.safetensors.index.json"] = b'{"weight_map": {"w0": "model.safetensors"}}'
+    (repository / "blobs" / "0002").write_bytes(files["model.safetensors.index.json"])
+    for name, blob in zip(files, ("0001", "0002"), strict=True):
+        (snapshot / name).symlink_to(f"../../blobs/{blob}")
+    return snapshot, files
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_cached_model_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_name: bool) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    snapshot, files = cached_model(tmp_path / "hub")
+    which = ["--model", "some/model"] if by_name else ["--path", snapshot]
+    succeed(tmp_path, "compress_path", "safetensors", "--hf_cache", *which, "--delete")
+    assert names(snapshot) == set(files)
+    assert all((snapshot / name).is_symlink() for name in files)
+    assert (snapshot / "model.safetensors").stat().st_size < len(files["model.safetensors"])
+    assert zipnn.load_file(snapshot / "model.safetensors").keys() == {"w0", "w1"}
+    succeed(tmp_path, "decompress_path", "--hf_cache", *which)
+    assert {name: (snapshot / name).read_bytes() for name in files} == files
+    assert names(snapshot.parents[1] / "blobs") == {"0001", "0002"}
+
+
+def test_a_model_that_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    cached_model(tmp_path / "hub")
+    model(tmp_path / "x.safetensors")
+    for options in (["--model", "no/such"], ["--model", "some/model", "--model_branch", "other"], []):
+        for script in (["compress_path", "safetensors"], ["decompress_path"]):
+            fail(tmp_path, *script, "--hf_cache", *options)
+    fail(tmp_path, "compress_file", "x.safetensors", "--hf_cache")
+    assert names(tmp_path) == {"hub", "x.safetensors"}

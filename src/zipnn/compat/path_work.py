@@ -5,30 +5,20 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ..cli.errors import message_of
 from ..conversion import FileResult
 from ..errors import FormatError, OutputExistsError, ZipnnError
 from . import hf_cache as cache
 from . import script_work
+from .failures import SomeFailedError, report_failure
 from .script_work import StrPath
 
 Convert = Callable[..., FileResult | None]
-
-
-class SomeFailedError(ZipnnError):
-    """Files that could not be converted; `failures` has (path, exception) of each."""
-
-    def __init__(self, failures: list[tuple[Path, Exception]]) -> None:
-        count = len(failures)
-        super().__init__(f"{count} {'file' if count == 1 else 'files'} failed")
-        self.failures = failures
 
 
 def compress_files_with_suffix(
@@ -164,7 +154,7 @@ def _carry_out(
                 continue
         except OutputExistsError as error:
             failures.append((file, error))
-            _report(error)
+            report_failure(error)
             continue
         replace = force or os.path.lexists(output)
         calls.append(
@@ -173,7 +163,7 @@ def _carry_out(
     for file, done in _outcomes(calls, min(max_processes, len(calls))):
         if isinstance(done, Exception):
             failures.append((file, done))
-            _report(done)
+            report_failure(done)
         elif done is not None:
             results.append(done)
     if failures:
@@ -200,8 +190,3 @@ def _outcome(call: Callable[[], FileResult | None]) -> FileResult | Exception | 
         return call()
     except (ZipnnError, OSError, ValueError, TypeError, MemoryError) as error:
         return error
-
-
-def _report(error: Exception) -> None:
-    message = message_of(error) if isinstance(error, (ZipnnError, OSError, MemoryError)) else str(error)
-    print(f"error: {message}", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from ..cli.options import Parser
 from ..cli.output import Console
 from ..errors import OutputExistsError, ZipnnError
 from . import path_work, script_work
+from .failures import SomeFailedError
 
 _DTYPES = ("bfloat16", "float16", "float32", "float8_e4m3fn", "float8_e5m2")
 _METHODS = ("HUFFMAN", "ZSTD", "FSE", "AUTO")
@@ -128,7 +129,7 @@ def _main(name: str, work: Callable[..., Any], options: Sequence[str], argv: Seq
     except KeyboardInterrupt:
         console.error("interrupted")
         return int(Exit.INTERRUPTED)
-    except path_work.SomeFailedError as error:
+    except SomeFailedError as error:
         console.error(str(error))
         exists = all(isinstance(failure, OutputExistsError) for _, failure in error.failures)
         return int(Exit.EXISTS if exists else Exit.FAILED)
