@@ -23,6 +23,7 @@ PUBLIC = {
     "TensorReport",
     "UnsupportedVersionError",
     "VerifyResult",
+    "ZipNN",
     "ZipnnError",
     "__version__",
     "compress",
@@ -62,6 +63,8 @@ def test_import_brings_no_other_package_than_numpy() -> None:
     "statement",
     [
         "import zipnn.cli.main",
+        "from zipnn import ZipNN; z = ZipNN(); z.decompress(z.compress(bytes(5000)))",
+        "import zipnn.zipnn, zipnn.util_header, zipnn.util_patch",
         "import numpy, zipnn; zipnn.decompress(zipnn.compress(numpy.arange(5000, dtype='f4')))",
     ],
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
+    from zipnn.compat.classic import ZipNN
     from zipnn.errors import (
         CorruptError,
         FormatError,
@@ -41,6 +42,7 @@ __all__ = [
     "TensorReport",
     "UnsupportedVersionError",
     "VerifyResult",
+    "ZipNN",
     "ZipnnError",
     "__version__",
     "compress",
@@ -72,6 +74,7 @@ _MODULES = {
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
     "zipnn.access.saving": ("save_file",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
+    "zipnn.compat.classic": ("ZipNN",),
     "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

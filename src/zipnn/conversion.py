@@ -27,8 +27,8 @@ class FileResult:
     Attributes:
         source: the input.
         output: where the result is; None if nothing was written.
-        action: compressed, decompressed, copied, skipped, failed, verified, would-compress,
-            would-decompress, would-copy or would-skip.
+        action: compressed, decompressed, upgraded, copied, skipped, failed, verified, would-compress,
+            would-decompress, would-upgrade, would-copy or would-skip.
         original_size: bytes of the original.
         compressed_size: bytes of the compressed form (estimated for would-compress); of the original
             where there is none.
@@ -64,7 +64,7 @@ class Conversion:
         self._follow = follow_symlinks
         self._delete = delete_original
         self._dry_run = dry_run
-        self._progress = progress
+        self.progress = progress
         self._started = time.monotonic()
 
     def target(self, default: Path | None) -> Path:
@@ -150,8 +150,8 @@ class Conversion:
 
     def report(self, done: int, total: int) -> None:
         """Tell the caller how far it is."""
-        if self._progress:
-            self._progress(done, total)
+        if self.progress:
+            self.progress(done, total)
 
     def result(
         self, output: Path | None, action: str, original: int, compressed: int, reason: str = ""

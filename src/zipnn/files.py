@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from . import dtypes
+from .arrays import dtype_names
 from .containers import archive, kinds, safetensors_plan, safetensors_writer
 from .containers.kinds import Content
 from .containers.safetensors_plan import UnsuitableError
@@ -33,6 +36,7 @@ def compress_file(
     output: StrPath | None = None,
     *,
     level: str = "default",
+    dtype: Any = None,
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
@@ -51,6 +55,8 @@ def compress_file(
         source: the file.
         output: where to write.
         level: fast, default or max.
+        dtype: what the elements are that a file which is not safetensors mostly consists of, as
+            `compress` takes it. Without it the file is coded as bytes.
         threads: 0 for the default number.
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
@@ -60,6 +66,7 @@ def compress_file(
         progress: called with (bytes of the original done, total).
 
     Raises:
+        TypeError: `dtype` is not known.
         FormatError: a file called .safetensors is not one.
         OutputExistsError: the output exists and `force` was not given.
         MismatchError: what was written did not decode to the input. Nothing was kept.
@@ -68,24 +75,61 @@ def compress_file(
     job = Conversion(
         Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
     )
+    family = _family(dtype)
     with FileReader(job.source) as reader:
         kind = kinds.kind_of(reader)
         if kind == kinds.OTHER and job.source.name.endswith(kinds.SUFFIX):
             kinds.header_of(reader)  # its error says what is wrong with the file
-        if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY):
+        if kind in kinds.WRITTEN:
             return job.leave(reader, "already compressed")
         target = job.target(compressed_path(job.source, kind))
         try:
             if dry_run:
-                return _estimate(job, reader, target, kind, level)
+                return _estimate(job, reader, target, kind, level, family)
             size = job.produce(
                 reader,
                 target,
-                lambda out: _write_compressed(job, reader, out, kind, level),
+                lambda out: _write_compressed(job, reader, out, kind, level, family),
                 lambda written: _compare(job, kinds.open_content(written), reader),
             )
         except UnsuitableError as reason:
             return job.leave(reader, str(reason))
+    job.delete_source(reader)
+    return job.result(target, "compressed", reader.size, size)
+
+
+def archive_file(
+    source: StrPath,
+    output: StrPath,
+    *,
+    dtype: Any = None,
+    threads: int = 0,
+    force: bool = False,
+    delete_original: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Put a file of any kind into an archive, even if that is not smaller.
+
+    For the arguments and errors see `compress_file`.
+    """
+    job = Conversion(Path(source), output, threads, force, False, delete_original, False, progress)
+    family = _family(dtype)
+    with FileReader(job.source) as reader:
+        target = job.target(None)
+
+        def write(out: OutputFile) -> None:
+            archive.write_archive(
+                reader,
+                out,
+                level="default",
+                family=family,
+                threads=threads,
+                progress=lambda done: job.report(done // 2, reader.size),
+            )
+
+        size = job.produce(
+            reader, target, write, lambda written: _compare(job, kinds.open_content(written), reader)
+        )
     job.delete_source(reader)
     return job.result(target, "compressed", reader.size, size)
 
@@ -162,7 +206,13 @@ def original_path(source: Path) -> Path | None:
     return source.with_name(stem) if stem and stem != source.name else None
 
 
-def _write_compressed(job: Conversion, reader: FileReader, out: OutputFile, kind: str, level: str) -> None:
+def _family(dtype: Any) -> str:
+    return "" if dtype is None else dtypes.named(dtype_names.of_any(dtype)).family
+
+
+def _write_compressed(
+    job: Conversion, reader: FileReader, out: OutputFile, kind: str, level: str, family: str
+) -> None:
     def progress(done: int) -> None:
         job.report(done // 2, reader.size)
 
@@ -174,7 +224,7 @@ def _write_compressed(job: Conversion, reader: FileReader, out: OutputFile, kind
             reader, plan, out, level=level, threads=job.threads, progress=progress
         )
     else:
-        archive.write_archive(reader, out, level=level, threads=job.threads, progress=progress)
+        archive.write_archive(reader, out, level=level, family=family, threads=job.threads, progress=progress)
     if out.position >= reader.size:
         raise UnsuitableError("it would not become smaller")
 
@@ -201,11 +251,13 @@ def _compare(job: Conversion, content: Content, original: FileReader) -> int | N
     return difference_from(pieces(), BlockReader(original.read, size))
 
 
-def _estimate(job: Conversion, reader: FileReader, target: Path, kind: str, level: str) -> FileResult:
+def _estimate(
+    job: Conversion, reader: FileReader, target: Path, kind: str, level: str, family: str
+) -> FileResult:
     if kind == kinds.SAFETENSORS:
         size = safetensors_plan.make_plan(reader, level, sample_only=True).estimate()
     else:
-        size = archive.estimate_archive(reader, level=level)
+        size = archive.estimate_archive(reader, level=level, family=family)
     if size >= reader.size:
         return job.result(
             None, "would-skip", reader.size, reader.size, "estimated from a sample: not smaller"

@@ -180,6 +180,7 @@ def write_frame(
     threads: int = 0,
     attachment: bytes = b"",
     align: int = 1,
+    family: str = "",
 ) -> bytes:
     """The frame of `data`, its size a multiple of `align`.
 
@@ -193,12 +194,13 @@ def write_frame(
         threads: 0 for the default. The result does not depend on it.
         attachment: bytes that the head carries along.
         align: 1 or 8.
+        family: how the data are coded (see `dtypes`), if not as the dtype says.
 
     Raises:
         ValueError: an argument does not fit the format.
     """
     view = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
-    spec = _Spec(view.nbytes, dtype, shape, kind, flags, level, threads, attachment, align)
+    spec = _Spec(view.nbytes, dtype, shape, kind, flags, level, threads, attachment, align, family)
 
     def read(offset: int, size: int) -> memoryview:
         return view[offset : offset + size]
@@ -217,6 +219,7 @@ def write_frame_stream(
     threads: int = 0,
     attachment: bytes = b"",
     align: int = 8,
+    family: str = "",
 ) -> int:
     """Write the frame that `write_frame` would give, holding one window at a time; returns its size.
 
@@ -227,7 +230,7 @@ def write_frame_stream(
 
     The other arguments and errors are those of `write_frame`.
     """
-    spec = _Spec(size, dtype, shape, KIND_BYTES, 0, level, threads, attachment, align)
+    spec = _Spec(size, dtype, shape, KIND_BYTES, 0, level, threads, attachment, align, family)
     if size <= limits.WINDOW:
         frame = _whole(spec, read(0, size), read)
         write_at(0, frame)
@@ -243,6 +246,14 @@ def write_frame_stream(
     return at + len(padding)
 
 
+def family_of_sparse(read: Read, size: int, family: str) -> str:
+    """`family`, or "bytes" where data that may be mostly zero are better left to Zstandard."""
+    spec = _Spec(size, "U8", (size,), KIND_BYTES, 0, "default", 0, b"", 1, "bytes")
+    core = _core.Encoder(family, size, spec.level, spec.threads, spec.shape)
+    ratio = core.train(b"".join(read(offset, length) for offset, length in core.sample_ranges()))
+    return "bytes" if _prefers_zstd(spec, read, ratio) else family
+
+
 @dataclass(frozen=True, slots=True)
 class _Spec:
     """What is to be written: the checked arguments of both writers."""
@@ -256,6 +267,7 @@ class _Spec:
     threads: int
     attachment: bytes
     align: int
+    coded_as: str
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
@@ -274,7 +286,7 @@ class _Spec:
 
     @property
     def family(self) -> str:
-        return dtypes.named(self.dtype).family
+        return self.coded_as or dtypes.named(self.dtype).family
 
 
 class _Encoder:

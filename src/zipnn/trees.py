@@ -20,6 +20,7 @@ from .conversion import FileResult, Progress
 from .errors import OutputExistsError, ZipnnError
 from .files import compress_file, copy_file, decompress_file
 from .storage.filereader import FileReader
+from .upgrading import upgrade_file
 from .verification import verify_file
 
 StrPath = str | os.PathLike[str]
@@ -94,6 +95,30 @@ def decompress_tree(
         {"threads": threads, "delete_original": delete_original, "dry_run": dry_run},
     )
     return _run(work, Path(source), output, in_place, force, progress)
+
+
+def upgrade_tree(
+    source: StrPath,
+    *,
+    level: str = "default",
+    threads: int = 0,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> list[FileResult]:
+    """Rewrite what zipnn 0.1 to 0.5 wrote in a folder, each file in place. See `upgrade_file`.
+
+    Returns:
+        A result for each file, by path. Those with action "failed" say why in `reason`.
+
+    Raises:
+        OSError: the source is not a folder that can be read.
+    """
+
+    def upgrade(entry: _Entry, report: Progress) -> FileResult:
+        return upgrade_file(root / entry.path, level=level, threads=threads, dry_run=dry_run, progress=report)
+
+    root = Path(source)
+    return _each_file(root, _walk(root, follow=False), upgrade, progress)
 
 
 def verify_tree(

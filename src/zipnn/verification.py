@@ -11,11 +11,10 @@ from pathlib import Path
 
 from .containers import kinds
 from .containers.archive import Archive
-from .containers.legacy_stream import LegacyFile
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .errors import MismatchError
-from .storage.comparing import difference_from, first_difference
+from .storage.comparing import difference_from, first_difference, in_order
 from .storage.filereader import FileReader, Read
 
 StrPath = str | os.PathLike[str]
@@ -130,7 +129,7 @@ def _compare_bytes(
 
 
 def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[tuple[int, memoryview]]]:
-    if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY):
+    if kind in kinds.WRITTEN:
         content = kinds.open_content(reader)
         return content.original_size, content.original_pieces(threads)
     steps = range(0, reader.size, _STEP)
@@ -138,9 +137,9 @@ def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[
 
 
 def _reading(reader: FileReader, kind: str, threads: int) -> tuple[int, Read]:
-    if kind == kinds.LEGACY:
-        legacy = LegacyFile(reader)
-        return legacy.original_size, legacy.reading(threads)
+    if kind in (kinds.LEGACY, kinds.STREAM):
+        content = kinds.open_content(reader)
+        return content.original_size, in_order(content.original_pieces(threads))
     if kind != kinds.ARCHIVE:
         return reader.size, reader.read
     archive = Archive(reader)

@@ -11,6 +11,7 @@ import lz4.block
 import lz4.frame
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,11 +124,16 @@ def test_any_data_in_lz4_frames_and_snappy_blocks(data: bytes, times: int) -> No
 def test_lz4_frames_that_are_refused() -> None:
     data = INPUTS[-2]
     frame = lz4.frame.compress(data, content_checksum=True, block_checksum=True)
+    linked = lz4.frame.compress(data, block_linked=True, block_size=4, store_size=False)
+    # It says that no block needs those before it, which is not so.
+    said = bytes([linked[4] | 0x20, linked[5]])
+    unlinked = linked[:4] + said + bytes([xxhash.xxh32(said).intdigest() >> 8 & 0xFF]) + linked[7:]
     for wrong in (
         frame[:-1],
         frame + b"\0",
         frame[:-1] + bytes([frame[-1] ^ 1]),
         frame[:40] + bytes([frame[40] ^ 1]) + frame[41:],
+        unlinked,
         frame[:6] + bytes([frame[6] ^ 1]) + frame[7:],
         b"",
     ):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import frames, legacy
+from ..containers.frame_stream import MAGIC as STREAM_MAGIC
 from ..errors import CorruptError, FormatError
 from ..frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH, FrameReader
 from . import buffers, dtype_names, legacy_results
@@ -92,6 +93,9 @@ def decompress(
 
 
 def _open(view: memoryview) -> FrameReader:
+    if view[: len(STREAM_MAGIC)] == STREAM_MAGIC:
+        raise FormatError("a stream of frames, or a difference (delta): zipnn.ZipNN(...).decompress takes it")
+
     def read(offset: int, size: int) -> memoryview:
         return view[offset : offset + size]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Exit
-from .options import add_command, add_writing
+from .options import add_command, add_level, add_writing
 from .output import Console
 
 _DETAILS = """\
@@ -37,12 +37,7 @@ def register(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     add_writing(parser, "files and folders to compress", "each original")
-    parser.add_argument(
-        "--level",
-        choices=("fast", "default", "max"),
-        default="default",
-        help="fast is quicker to write and to load, default smaller, max smallest: for storage",
-    )
+    add_level(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="write nothing; estimate the sizes from a sample of each file"
     )
@@ -73,4 +68,4 @@ def default_output(path: Path) -> Path:
 
     with FileReader(path) as reader:
         kind = kinds.kind_of(reader)
-    return path if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY) else compressed_path(path, kind)
+    return path if kind in kinds.WRITTEN else compressed_path(path, kind)

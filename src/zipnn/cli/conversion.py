@@ -18,6 +18,7 @@ from .jobs import Outcome, as_json
 from .output import Console
 
 _CONVERTED = ("compressed", "decompressed", "would-compress", "would-decompress")
+_TOLD = (*_CONVERTED, "upgraded", "would-upgrade")
 _DETAILS = 20  # so many results are told one by one; of more, those that say nothing new are only counted
 
 
@@ -65,7 +66,7 @@ def convert(
         for result in done:
             if result.action == "failed":
                 outcome.fail(result.source, ZipnnError(result.reason))
-            elif len(done) <= _DETAILS or result.action in _CONVERTED:
+            elif len(done) <= _DETAILS or result.action in _TOLD:
                 console.result(_line(result, args.delete_original))
         results += [result for result in done if result.action != "failed"]
     seconds = time.monotonic() - begun

@@ -29,7 +29,7 @@ _EXAMPLES = """\
   zipnn info model.safetensors --bound --tensors
   zipnn info my-model --json"""
 
-_SUFFIXES = (".safetensors", ".znn")
+_SUFFIXES = (".safetensors", ".znn", ".zpn")
 _WIDE = 200  # characters of a metadata value that are shown
 
 
@@ -98,7 +98,11 @@ def _head(report: FileReport) -> Iterator[str]:
     version = f", format version {report.format_version}" if report.format_version is not None else ""
     yield text.name(report.path)
     yield f"  kind      {report.kind}{version}"
-    compressed = report.format_version is not None
+    if report.written_by is not None:
+        yield f"  written   by zipnn {report.written_by}, without checksums; zipnn upgrade renews it"
+    if report.delta:
+        yield "  delta     a difference to a base, which is needed to decode it"
+    compressed = report.format_version is not None or report.written_by is not None
     share = text.percent(report.stored_size, report.original_size)
     of_original = f", {share} of the original" if compressed else ""
     yield f"  size      {text.size(report.stored_size)} ({report.stored_size} bytes){of_original}"

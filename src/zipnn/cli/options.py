@@ -40,6 +40,16 @@ def add_command(commands: Any, name: str, run: Run, *, summary: str, details: st
     return parser
 
 
+def add_level(parser: Parser) -> None:
+    """`--level LEVEL`."""
+    parser.add_argument(
+        "--level",
+        choices=("fast", "default", "max"),
+        default="default",
+        help="fast is quicker to write and to load, default smaller, max smallest: for storage",
+    )
+
+
 def add_threads(parser: Parser) -> None:
     """`--threads N`."""
     parser.add_argument(

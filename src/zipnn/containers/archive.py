@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from .. import _core
 from ..errors import CorruptError, FormatError, UnsupportedVersionError, error_place
 from ..frames import FrameReader, write_frame
-from ..storage.filereader import BlockReader, FileReader, Read, fresh_buffer
+from ..storage.filereader import BlockReader, FileReader, Read, Source, fresh_buffer
 
 MAGIC = b"\x9aZNN\r\n\x1a\n"
 _INDEX_MAGIC = b"\x9aZNI\r\n\x1a\n"
@@ -46,10 +46,11 @@ class Segment:
 
 
 def write_archive(
-    source: FileReader,
+    source: Source,
     sink: Sink,
     *,
     level: str,
+    family: str = "",
     threads: int = 0,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
@@ -59,6 +60,7 @@ def write_archive(
         source: the file.
         sink: gets the archive through `write` alone.
         level: see `frames`.
+        family: of the elements that the file mostly consists of (see `dtypes`); bytes, if not known.
         threads: see `_core`.
         progress: called with the bytes of the original that are done.
 
@@ -71,7 +73,13 @@ def write_archive(
     for offset in range(0, source.size, _SEGMENT):
         size = min(_SEGMENT, source.size - offset)
         frame = write_frame(
-            source.read(offset, size), dtype="U8", shape=(size,), level=level, threads=threads, align=8
+            source.read(offset, size),
+            dtype="U8",
+            shape=(size,),
+            level=level,
+            threads=threads,
+            align=8,
+            family=family,
         )
         sink.write(frame)
         segments.append({"offset": offset, "size": size, "at": at, "length": len(frame)})
@@ -84,14 +92,14 @@ def write_archive(
     return at + len(frame) + _FOOTER.size
 
 
-def _index_frame(source: FileReader, segments: list[dict[str, int]]) -> bytes:
+def _index_frame(source: Source, segments: list[dict[str, int]]) -> bytes:
     index = {"name": source.path.name, "size": source.size, "format": "bytes", "segments": segments}
     # A file name need not be UTF-8; it is there for people, so what cannot be written is replaced.
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return write_frame(text, dtype="U8", shape=(len(text),), align=8)
 
 
-def estimate_archive(source: FileReader, *, level: str) -> int:
+def estimate_archive(source: Source, *, level: str, family: str = "") -> int:
     """Expected size in bytes of the archive of a file, from a sample of it."""
     offsets = range(0, source.size, _SEGMENT)
     places = [{"offset": at, "size": _SEGMENT, "at": at, "length": _SEGMENT} for at in offsets]
@@ -104,7 +112,7 @@ def estimate_archive(source: FileReader, *, level: str) -> int:
     coded = 0
     for index in range(pieces):
         sample = source.read(index * stride, size)
-        coded += len(write_frame(sample, dtype="U8", shape=(size,), level=level))
+        coded += len(write_frame(sample, dtype="U8", shape=(size,), level=level, family=family))
     return coded * source.size // (pieces * size) + around
 
 

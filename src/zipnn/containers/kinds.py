@@ -9,8 +9,9 @@ from typing import Protocol
 from ..errors import CorruptError, FormatError, error_place
 from ..legacy import is_legacy
 from ..storage.filereader import FileReader
-from . import archive, legacy_tensors, safetensors_header
+from . import archive, frame_stream, legacy_tensors, safetensors_header
 from .archive import Archive
+from .frame_stream import StreamFile
 from .legacy_stream import LegacyFile
 from .safetensors import TensorFile
 from .safetensors_header import Header
@@ -19,8 +20,11 @@ from .safetensors_layout import FORMAT_KEY
 SAFETENSORS = "safetensors"
 COMPRESSED = "compressed safetensors"
 ARCHIVE = "archive"
+STREAM = "stream of frames"
 LEGACY = "stream of zipnn 0.1 to 0.5"
 OTHER = "other"
+WRITTEN = frozenset({COMPRESSED, ARCHIVE, STREAM, LEGACY})
+"""What zipnn of any version wrote."""
 SUFFIX = ".safetensors"  # a file of this name that is not of this kind is a mistake
 
 
@@ -33,6 +37,8 @@ def kind_of(reader: FileReader) -> str:
     head = _head(reader)
     if head.startswith(archive.MAGIC):
         return ARCHIVE
+    if frame_stream.is_stream(head):
+        return STREAM
     if is_legacy(head):
         return LEGACY
     if not safetensors_header.looks_like(head, reader.size):
@@ -66,6 +72,8 @@ def open_content(reader: FileReader) -> Content:
     head = _head(reader)
     if head.startswith(archive.MAGIC):
         return Archive(reader)
+    if frame_stream.is_stream(head):
+        return StreamFile(reader)
     if is_legacy(head):
         return LegacyFile(reader)
     # A file of the name is taken by its word, so that the error says what is wrong with it.

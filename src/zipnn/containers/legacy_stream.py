@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..errors import error_place
 from ..legacy import LegacyInfo, Stream
-from ..storage.filereader import BlockReader, FileReader, Read, fresh_buffer
+from ..storage.filereader import BlockReader, FileReader
 
 
 class LegacyFile:
@@ -55,23 +55,3 @@ class LegacyFile:
             for piece in self._stream.windows(threads, base):
                 yield at, piece
                 at += len(piece)
-
-    def reading(self, threads: int = 0) -> Read:
-        """A function that gives the original's bytes at offsets that do not descend."""
-        pieces = self.original_pieces(threads)
-        at, piece = 0, memoryview(b"")
-
-        def read(offset: int, size: int) -> memoryview:
-            nonlocal at, piece
-            out = fresh_buffer(size)
-            done = 0
-            while done < size:
-                if offset + done >= at + len(piece):
-                    at, piece = next(pieces)
-                    continue
-                part = piece[offset + done - at :][: size - done]
-                out[done : done + len(part)] = part
-                done += len(part)
-            return out
-
-        return read

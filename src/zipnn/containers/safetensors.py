@@ -127,6 +127,15 @@ class TensorFile:
         frame = self._frame_head(name)
         return frame.head.codec if frame else "raw"
 
+    def legacy_version(self) -> str | None:
+        """The zipnn 0.5 that wrote the file; None if none did, or no tensor tells."""
+        held = self._layout.legacy or {}
+        name = next((name for name, how in held.items() if how == "stream"), None)
+        if name is None:
+            return None
+        place = self._layout.places[name]
+        return ".".join(str(part) for part in self._reader.read(place.start + 2, 3))
+
     def reference(self, name: str) -> str | None:
         """The tensor that this one is stored as a reference to, or None."""
         if self._layout.legacy is not None:

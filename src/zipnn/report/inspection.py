@@ -12,6 +12,8 @@ from pathlib import Path
 from .. import _core, dtypes
 from ..containers import kinds
 from ..containers.archive import open_archive
+from ..containers.frame_stream import StreamFile
+from ..containers.legacy_stream import LegacyFile
 from ..containers.safetensors import open_tensors
 from ..errors import error_place
 from ..frames import FrameReader
@@ -52,8 +54,9 @@ class FileReport:
 
     Attributes:
         path: the file.
-        kind: `safetensors`, `compressed safetensors` or `archive`.
-        format_version: of zipnn's format; None for a plain file.
+        kind: `safetensors`, `compressed safetensors`, `archive`, `stream of frames` or
+            `stream of zipnn 0.1 to 0.5`.
+        format_version: of zipnn's format; None for a plain file, and for what zipnn 0.1 to 0.5 wrote.
         original_size: bytes of the original file.
         stored_size: bytes of this file.
         metadata: of the original; None where it has none.
@@ -67,6 +70,10 @@ class FileReport:
     stored_size: int
     metadata: dict[str, str] | None
     tensors: tuple[TensorReport, ...]
+    written_by: str | None = None
+    """The zipnn of 0.1 to 0.5 that wrote the file, such as "0.5.4", or "0.5" where it does not say more."""
+    delta: bool = False
+    """Whether it holds a difference to a base, without which it cannot be decoded."""
 
     @property
     def ratio(self) -> float:
@@ -81,7 +88,7 @@ class FileReport:
 
 
 def inspect(path: str | os.PathLike[str], bound: bool = False, threads: int | None = None) -> FileReport:
-    """Report on a safetensors file, compressed or not, or on an archive.
+    """Report on a safetensors file, compressed or not, on an archive, or on a stream of any version.
 
     Args:
         path: the file.
@@ -97,6 +104,10 @@ def inspect(path: str | os.PathLike[str], bound: bool = False, threads: int | No
         kind = kinds.kind_of(reader)
     if kind == kinds.ARCHIVE:
         return _inspect_archive(path, bound, threads or 0)
+    if kind == kinds.STREAM:
+        return _inspect_stream(path, bound, threads or 0)
+    if kind == kinds.LEGACY:
+        return _inspect_legacy(path, bound, threads or 0)
     return _inspect_tensors(path, bound, threads or 0)
 
 
@@ -121,11 +132,12 @@ def _inspect_tensors(path: str | os.PathLike[str], bound: bool, threads: int) ->
         return FileReport(
             file.path,
             kinds.COMPRESSED if file.compressed else kinds.SAFETENSORS,
-            _FORMAT_VERSION if file.compressed else None,
+            _FORMAT_VERSION if file.compressed and not file.legacy else None,
             file.original_size,
             file.size,
             file.metadata,
             tuple(tensors),
+            (file.legacy_version() or "0.5") if file.legacy else None,
         )
 
 
@@ -135,18 +147,8 @@ def _inspect_archive(path: str | os.PathLike[str], bound: bool, threads: int) ->
         for segment in archive.segments:
             with error_place(f"segment at {segment.offset}"):
                 frame = FrameReader(_section(reader, segment.at), segment.length)
-                head = frame.head
-                segments.append(
-                    TensorReport(
-                        f"bytes from {segment.offset}",
-                        head.dtype,
-                        head.shape,
-                        head.codec,
-                        head.data_size,
-                        segment.length,
-                        bound=_bound(frame.windows(threads), head.dtype) if bound else None,
-                    )
-                )
+                name = f"bytes from {segment.offset}"
+                segments.append(_frame_report(frame, name, segment.length, bound, threads))
         return FileReport(
             reader.path,
             kinds.ARCHIVE,
@@ -156,6 +158,60 @@ def _inspect_archive(path: str | os.PathLike[str], bound: bool, threads: int) ->
             None,
             tuple(segments),
         )
+
+
+def _inspect_stream(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
+    with FileReader(path) as reader, error_place(f"file {reader.path}"):
+        stream = StreamFile(reader)
+        frames = tuple(
+            _frame_report(part.frame, f"bytes from {part.offset}", part.frame.head.frame_size, bound, threads)
+            for part in stream.parts
+        )
+        return FileReport(
+            reader.path,
+            kinds.STREAM,
+            _FORMAT_VERSION,
+            stream.original_size,
+            reader.size,
+            None,
+            frames,
+            delta=stream.base is not None,
+        )
+
+
+def _inspect_legacy(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
+    with FileReader(path) as reader, error_place(f"file {reader.path}"):
+        file = LegacyFile(reader)
+        info = file.info
+        size = file.original_size
+        # Not bounded where a base is missing: the difference says nothing about the data.
+        measured = bound and not info.delta
+        pieces = (piece for _, piece in file.original_pieces(threads)) if measured else ()
+        whole = TensorReport(
+            "bytes from 0" if info.shape is None else "tensor",
+            info.dtype,
+            (size * 8 // dtypes.BY_NAME[info.dtype].bits,) if info.shape is None else info.shape,
+            f"legacy {info.method}",
+            size,
+            reader.size,
+            bound=_bound(pieces, info.dtype) if measured else None,
+        )
+        return FileReport(
+            reader.path, kinds.LEGACY, None, size, reader.size, None, (whole,), info.version, info.delta
+        )
+
+
+def _frame_report(frame: FrameReader, name: str, stored_size: int, bound: bool, threads: int) -> TensorReport:
+    head = frame.head
+    return TensorReport(
+        name,
+        head.dtype,
+        head.shape,
+        head.codec,
+        head.data_size,
+        stored_size,
+        bound=_bound(frame.windows(threads), head.dtype) if bound else None,
+    )
 
 
 def _section(reader: FileReader, start: int) -> Read:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .filereader import Read
+from .filereader import Read, fresh_buffer
 
 _STEP = 256 << 10
 _READ = 1 << 20  # small enough for the allocator to hand the same pages out again
@@ -30,3 +30,23 @@ def difference_from(pieces: Iterator[tuple[int, memoryview]], read: Read) -> int
             if at is not None:
                 return offset + start + at
     return None
+
+
+def in_order(pieces: Iterator[tuple[int, memoryview]]) -> Read:
+    """A function that reads from `pieces` (offset, bytes), at offsets that do not descend."""
+    at, piece = 0, memoryview(b"")
+
+    def read(offset: int, size: int) -> memoryview:
+        nonlocal at, piece
+        out = fresh_buffer(size)
+        done = 0
+        while done < size:
+            if offset + done >= at + len(piece):
+                at, piece = next(pieces)
+                continue
+            part = piece[offset + done - at :][: size - done]
+            out[done : done + len(part)] = part
+            done += len(part)
+        return out
+
+    return read
