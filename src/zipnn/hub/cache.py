@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..containers import kinds
@@ -36,9 +36,10 @@ LOCK_TIMEOUT = 600.0
 
 
 def compress_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
+    names: Collection[str] | None = None,
     cache_dir: StrPath | None = None,
     level: str = "default",
     threads: int = 0,
@@ -48,8 +49,9 @@ def compress_model(
     """Compress the safetensors files of a cached model in place.
 
     Args:
-        repo_id: such as "org/name".
+        model: such as "org/name", or what `find_model` gave.
         revision: a branch, tag or commit; None for main. Files that revisions share are the same blob.
+        names: of the files, where not all are meant.
         cache_dir: the cache; None for the usual one.
         level: fast, default or max.
         threads: 0 for the default number.
@@ -66,8 +68,10 @@ def compress_model(
 
     def compress(file: CachedFile) -> FileResult:
         estimate = compress_file(file.place, in_place=True, level=level, dry_run=True)
-        if estimate.action != "would-compress" or dry_run:
+        if dry_run:
             return _named(estimate, file)
+        if estimate.action != "would-compress":
+            return _named(estimate, file, "skipped")
         if estimate.compressed_size > _WORTH * estimate.original_size:
             return _named(estimate, file, "skipped", "it would save less than 1 %")
         _check_room(file, estimate.compressed_size)
@@ -82,13 +86,14 @@ def compress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), compress, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), compress, names, writing=not dry_run)
 
 
 def decompress_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
+    names: Collection[str] | None = None,
     cache_dir: StrPath | None = None,
     threads: int = 0,
     dry_run: bool = False,
@@ -125,11 +130,11 @@ def decompress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), decompress, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), decompress, names, writing=not dry_run)
 
 
 def verify_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
     cache_dir: StrPath | None = None,
@@ -160,7 +165,7 @@ def verify_model(
             seconds = time.monotonic() - started
             return FileResult(file.pointer, None, "verified", size, reader.size, seconds)
 
-    return _each(find_model(repo_id, revision, cache_dir), verify, writing=False)
+    return _each(_found(model, revision, cache_dir), verify, None, writing=False)
 
 
 _DAMAGED = (
@@ -218,9 +223,19 @@ def _named(result: FileResult, file: CachedFile, action: str = "", reason: str =
     )
 
 
-def _each(model: CachedModel, work: Callable[[CachedFile], FileResult], *, writing: bool) -> list[FileResult]:
-    """Do the work for each file of the model, under its lock."""
-    files = list(model.weights())
+def _found(model: str | CachedModel, revision: str | None, cache_dir: StrPath | None) -> CachedModel:
+    return model if isinstance(model, CachedModel) else find_model(model, revision, cache_dir)
+
+
+def _each(
+    model: CachedModel,
+    work: Callable[[CachedFile], FileResult],
+    names: Collection[str] | None,
+    *,
+    writing: bool,
+) -> list[FileResult]:
+    """Do the work for each safetensors file of the model, under its lock."""
+    files = [file for file in model.weights() if names is None or file.name in names]
     if writing:
         for file in files:
             _check_writable(file)
