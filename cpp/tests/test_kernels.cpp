@@ -188,12 +188,18 @@ TEST(kernels_agree_on_ranks) {
 TEST(kernels_agree_on_merging_ranks) {
     check::Random random(26);
     for_each_other([&](const Kernels& kernels) {
-        for (const LayoutId layout : {LayoutId::bfloat16w, LayoutId::float32w}) {
+        for (unsigned id = 0; id < layout_count; ++id) {
+            const auto layout = static_cast<LayoutId>(id);
             const Layout& properties = layout_of(layout);
+            if (properties.planes == 0) continue;
             for (const std::size_t n : sizes) {
-                const Ranking ranking =
-                    ranking_for(counts_of(skewed(3000, 100, 90, random)), properties.spare_bits);
+                const unsigned bits = properties.windowed()
+                                          ? properties.spare_bits
+                                          : 1 + static_cast<unsigned>(random.below(max_extra_bits));
+                const Ranking ranking = ranking_for(counts_of(skewed(3000, 100, 90, random)), bits);
                 const auto base = static_cast<std::uint16_t>(random.below(properties.base_limit + 1U));
+                const auto packed = noise(packed_size(bits, n), random);
+                const std::uint8_t* extra = properties.windowed() ? nullptr : packed.data();
                 for (const bool paired : {false, true}) {
                     std::array<std::vector<std::uint8_t>, max_planes> bytes;
                     std::array<const std::uint8_t*, max_planes> planes{};
@@ -201,11 +207,19 @@ TEST(kernels_agree_on_merging_ranks) {
                         bytes[p] = noise(n, random);
                         planes[p] = bytes[p].data();
                     }
-                    if (!paired)
-                        for (auto& group : bytes[0]) group %= static_cast<std::uint8_t>(ranking.groups());
+                    const auto groups = static_cast<std::uint8_t>(paired ? std::min(16U, ranking.groups())
+                                                                         : ranking.groups());
+                    if (paired)
+                        for (auto& pair : bytes[0])
+                            pair =
+                                static_cast<std::uint8_t>((pair & 15) % groups | (pair >> 4) % groups << 4);
+                    else
+                        for (auto& group : bytes[0]) group %= groups;
                     std::vector<std::uint8_t> one(n * properties.width), other = one;
-                    scalar_kernels.merge_ranked(layout, base, ranking, paired, planes.data(), n, one.data());
-                    kernels.merge_ranked(layout, base, ranking, paired, planes.data(), n, other.data());
+                    scalar_kernels.merge_ranked(layout, base, ranking, paired, extra, planes.data(), n,
+                                                one.data());
+                    kernels.merge_ranked(layout, base, ranking, paired, extra, planes.data(), n,
+                                         other.data());
                     CHECK(one == other);
                 }
             }
@@ -249,13 +263,13 @@ TEST(kernels_agree_on_codes) {
                            std::equal(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(one_size),
                                       other.begin());
                 };
-                bool one_unseen = false, other_unseen = true;
+                UnseenMap one_unseen{}, other_unseen{};
 
                 const LayeredTable layered = layered_table(counts_of(learned));
                 const std::size_t size =
-                    scalar_kernels.layered_encode(layered, symbols.data(), n, one.data(), &one_unseen);
+                    scalar_kernels.layered_encode(layered, symbols.data(), n, one.data(), one_unseen);
                 CHECK(same_payload(
-                    size, kernels.layered_encode(layered, symbols.data(), n, other.data(), &other_unseen)));
+                    size, kernels.layered_encode(layered, symbols.data(), n, other.data(), other_unseen)));
                 CHECK(one_unseen == other_unseen);
                 std::vector<std::uint8_t> scalar_back(n + slack);
                 CHECK(scalar_kernels.layered_decode(layered, {one.data(), size, scalar_back.data(), n}));
@@ -269,9 +283,9 @@ TEST(kernels_agree_on_codes) {
                 build_encode_table(lengths, encode);
                 build_decode_table(lengths, decode);
                 const std::size_t coded =
-                    scalar_kernels.huffman_encode(encode, symbols.data(), n, one.data(), &one_unseen);
+                    scalar_kernels.huffman_encode(encode, symbols.data(), n, one.data(), one_unseen);
                 CHECK(same_payload(
-                    coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), &other_unseen)));
+                    coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), other_unseen)));
                 CHECK(one_unseen == other_unseen);
                 Ahead ahead{};
                 const TileIn scalar_tile{one.data(), coded, scalar_back.data(), n};

@@ -50,7 +50,7 @@ class Conversion:
 
     def __init__(
         self, source: Path, output: StrPath | None, threads: int, force: bool, in_place: bool,
-        delete_original: bool, dry_run: bool, progress: Progress | None,
+        delete_original: bool, dry_run: bool, progress: Progress | None, follow_symlinks: bool = True,
     ) -> None:  # fmt: skip
         if in_place and (output is not None or delete_original):
             raise ValueError("in_place goes with neither output nor delete_original")
@@ -61,6 +61,7 @@ class Conversion:
         self._output = None if output is None else Path(output)
         self._overwrite = force or in_place
         self._in_place = in_place
+        self._follow = follow_symlinks
         self._delete = delete_original
         self._dry_run = dry_run
         self.progress = progress
@@ -69,7 +70,7 @@ class Conversion:
     def target(self, default: Path | None) -> Path:
         """The output's path, found free or free to be replaced."""
         if self._in_place:
-            return self.source.resolve()
+            return self.source.resolve() if self._follow else self.source
         target = self._output or default
         if target is None:
             raise ZipnnError(f"file {self.source}: its name does not tell the original's; give an output")

@@ -40,6 +40,7 @@ def compress_file(
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
+    follow_symlinks: bool = True,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -59,6 +60,7 @@ def compress_file(
         threads: 0 for the default number.
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
+        follow_symlinks: if false, what `in_place` replaces by a file is the link.
         delete_original: remove the file after its compressed form was compared with it.
         dry_run: write nothing, estimate the size from a sample.
         progress: called with (bytes of the original done, total).
@@ -70,7 +72,9 @@ def compress_file(
         MismatchError: what was written did not decode to the input. Nothing was kept.
         OSError: reading or writing failed; names the path. Nothing was kept.
     """
-    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    job = Conversion(
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
+    )
     family = _family(dtype)
     with FileReader(job.source) as reader:
         kind = kinds.kind_of(reader)
@@ -137,6 +141,7 @@ def decompress_file(
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
+    follow_symlinks: bool = True,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -152,7 +157,9 @@ def decompress_file(
         CorruptError: it is damaged.
         UnsupportedVersionError: a newer zipnn wrote it.
     """
-    job = Conversion(Path(source), output, threads, force, in_place, delete_original, dry_run, progress)
+    job = Conversion(
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
+    )
     with FileReader(job.source) as reader:
         content = kinds.open_content(reader)
         target = job.target(original_path(job.source))

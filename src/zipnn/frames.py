@@ -17,10 +17,9 @@ import numpy as np
 
 from . import _core, dtypes, limits, zstd
 from .errors import CorruptError, FormatError, error_place
+from .storage.filereader import Read
 
 Buffer = Any
-Read = Callable[[int, int], memoryview]
-"""`read(offset, size)` gives exactly `size` bytes, or raises `CorruptError`."""
 WriteAt = Callable[[int, Buffer], None]
 """`write_at(offset, data)`; offsets count from the start of the frame."""
 
@@ -42,6 +41,7 @@ class FrameReader:
         read: gives the bytes.
         available: how many bytes there are.
         exact: nothing may follow the frame.
+        in_memory: reading costs nothing, so that there is no need to do it piece by piece and ahead.
 
     Raises:
         FormatError: not a frame.
@@ -51,8 +51,9 @@ class FrameReader:
 
     head: _core.Head
 
-    def __init__(self, read: Read, available: int, *, exact: bool = True) -> None:
+    def __init__(self, read: Read, available: int, *, exact: bool = True, in_memory: bool = False) -> None:
         self._read = read
+        self._in_memory = in_memory
         self.head = _core.parse_head(_read_head(read, available), available)
         _check_head(self.head)
         if exact and self.head.frame_size != available:
@@ -69,10 +70,18 @@ class FrameReader:
         if out.nbytes != size:
             raise ValueError(f"out has {out.nbytes} bytes, the frame's data {size}")
         # Small groups: their payloads stay in the caches, and their memory is used again.
-        group = max(limits.READ_AT_ONCE, 2 * (threads or _core.default_threads()) * self.head.chunk_bytes)
-        for first, count in self._groups(0, self._chunk_count(), group):
+        if self._chunk_count() == 1:
+            self._decode(0, 1, self._payloads(0, 1), out, 1)
+            self._check_padding()
+            return
+        workers = threads or _core.default_threads()
+        most = max(limits.READ_AT_ONCE, 2 * workers * self.head.chunk_bytes)
+        groups = list(self._groups(0, self._chunk_count(), limits.WINDOW if self._in_memory else most))
+        ahead = workers > 1 and not self._in_memory
+        for (first, count), payloads in _ahead(self._payloads, groups, ahead):
             start, stop = self._extent(first, count)
-            self._decode(first, count, out[start:stop], threads)
+            self._decode(first, count, payloads, out[start:stop], threads)
+            del payloads  # its memory is used again for the next
         self._check_padding()
 
     def decode_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
@@ -92,7 +101,7 @@ class FrameReader:
         out = _fresh(end - begin)
         for group, count in self._groups(first, last + 1):
             at, to = self._extent(group, count)
-            self._decode(group, count, out[at - begin : to - begin], threads)
+            self._decode(group, count, self._payloads(group, count), out[at - begin : to - begin], threads)
         return out[start - begin : stop - begin]
 
     def windows(self, threads: int = 0) -> Iterator[memoryview]:
@@ -106,7 +115,7 @@ class FrameReader:
             if len(buffer) < stop - start:
                 buffer = _fresh(stop - start)
             window = buffer[: stop - start]
-            self._decode(first, count, window, threads)
+            self._decode(first, count, self._payloads(first, count), window, threads)
             yield window
         self._check_padding()
 
@@ -129,10 +138,13 @@ class FrameReader:
         chunk = self.head.chunk_bytes
         return first * chunk, min((first + count) * chunk, self.head.data_size)
 
-    def _decode(self, first: int, count: int, out: memoryview, threads: int) -> None:
+    def _payloads(self, first: int, count: int) -> memoryview:
         at, _ = self.head.chunk_extent(first)
         last, last_size = self.head.chunk_extent(first + count - 1)
-        payload = self._read(at, last + last_size - at)
+        return self._read(at, last + last_size - at)
+
+    def _decode(self, first: int, count: int, payload: memoryview, out: memoryview, threads: int) -> None:
+        at, _ = self.head.chunk_extent(first)
         if self.head.layout != _LAYOUT_ZSTD:
             _core.decode_chunks(self.head, payload, first, count, out, threads)
             return
@@ -386,6 +398,23 @@ def _check_head(head: _core.Head) -> None:
 def _fresh(size: int) -> memoryview:
     """A writable buffer that is not cleared first."""
     return np.empty(size, np.uint8).data
+
+
+def _ahead(
+    read: Callable[[int, int], memoryview], groups: list[tuple[int, int]], ahead: bool
+) -> Iterator[tuple[tuple[int, int], memoryview]]:
+    """What `read` gives for each group; with `ahead`, the next is read while one is in use."""
+    if not ahead or len(groups) < 2:
+        for group in groups:
+            yield group, read(*group)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(read, *groups[0])
+        for group, following in zip(groups, [*groups[1:], None], strict=True):
+            payloads = waiting.result()
+            if following is not None:
+                waiting = pool.submit(read, *following)
+            yield group, payloads
 
 
 def _in_parallel(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:

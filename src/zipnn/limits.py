@@ -9,6 +9,9 @@ WINDOW = 64 << 20
 READ_AT_ONCE = 8 << 20
 """Data whose payloads are read at a time where all of a tensor is decoded."""
 
+WORTH_A_THREAD = 1 << 20
+"""Small tensors are handed to threads in runs of this size."""
+
 HEAD_PREFIX = 4096
 """First read of a frame. The head of most frames fits; a second read gets the rest of a larger one."""
 

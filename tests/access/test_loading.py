@@ -428,6 +428,46 @@ def test_many_threads_may_use_one_file(path: Path) -> None:
             assert described(tensor) == described(expected[name])
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    """Tensors of all sizes: more small ones than a thread takes at once, some of several groups of chunks."""
+    tensors = {f"small.{i}": normal(random.integers(1, 3000)) for i in range(700)}
+    tensors |= {f"medium.{i}": normal(300, 1000) for i in range(6)}
+    tensors |= {"large": normal(5, 1 << 20), "stored": random.bytes(3 << 20), "nothing": normal(0, 7)}
+    tensors["stored"] = np.frombuffer(tensors["stored"], np.uint8)
+    file = tmp_path_factory.mktemp("many") / "model.safetensors"
+    safetensors.numpy.save_file(tensors, file)
+    target = file.with_name("compressed.safetensors")
+    zipnn.compress_file(file, target)
+    return target, tensors
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_tensors_load_side_by_side(many: tuple[Path, dict[str, np.ndarray]], threads: int) -> None:
+    file, tensors = many
+    loaded = zipnn.load_file(file, threads=threads)
+    assert list(loaded) == zipnn.safe_open(file).offset_keys()
+    assert {name: described(tensor) for name, tensor in loaded.items()} == {
+        name: described(tensor) for name, tensor in tensors.items()
+    }
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("name", ["small.20", "medium.3", "large", "stored"])
+def test_damage_to_one_of_many_tensors_names_it(
+    many: tuple[Path, dict[str, np.ndarray]], tmp_path: Path, name: str, threads: int
+) -> None:
+    file, _ = many
+    damaged = bytearray(file.read_bytes())
+    with TensorFile(FileReader(file)) as opened:
+        place = opened._layout.places[name]
+    damaged[place.start + place.size * 4 // 5] ^= 16
+    copy = tmp_path / "damaged.safetensors"
+    copy.write_bytes(damaged)
+    with pytest.raises(zipnn.CorruptError, match=rf"damaged.safetensors: tensor '{name}'"):
+        zipnn.load_file(copy, threads=threads)
+
+
 @pytest.mark.parametrize("method", ["get_tensor", "get_slice"])
 def test_unknown_tensor(path: Path, method: str) -> None:
     with pytest.raises(KeyError) as caught:

@@ -22,6 +22,7 @@ import zipnn
 from tests.reference import read_frame
 from tests.reference.build import assemble
 from zipnn.arrays import dtype_names
+from zipnn.arrays.dtype_names import numpy_dtype
 from zipnn.errors import CorruptError, FormatError, MissingDependencyError
 
 
@@ -282,6 +283,7 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     bf16_frame = zipnn.compress(weights(10, ml_dtypes.bfloat16))
     hide(monkeypatch, "torch")
     hide(monkeypatch, "ml_dtypes")
+    numpy_dtype.cache_clear()
     with pytest.raises(MissingDependencyError, match="pip install torch"):
         zipnn.decompress(tensor_frame)
     assert zipnn.decompress(tensor_frame, framework="np").shape == (1,)

@@ -15,13 +15,6 @@ void set_exponent(std::uint8_t* upper_half, unsigned exponent) {
     store_le(upper_half, static_cast<std::uint16_t>(rest | exponent << 7));
 }
 
-/// Exponent and upper mantissa bits of such an element, from its symbol: bits 4 to 14.
-void set_symbol(std::uint8_t* upper_half, unsigned symbol, unsigned base) {
-    const unsigned top = symbol < 8 ? symbol : symbol + (base << 3);
-    const unsigned rest = load_le<std::uint16_t>(upper_half) & 0x800fU;
-    store_le(upper_half, static_cast<std::uint16_t>(rest | top << 4));
-}
-
 }  // namespace
 
 void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t first,
@@ -68,33 +61,22 @@ void ChunkDecoder::decode_tile(const Coder& coder, std::size_t tile, std::size_t
     const Kernels& kernels = active_kernels();
     Sources sources{};
     const Ranking* ranking = planes_[0].ranking(tile);
-    const bool fused = ranking != nullptr && layout.windowed();
-    const std::uint8_t* pairs = fused ? planes_[0].pairs(tile) : nullptr;
+    const std::uint8_t* pairs = ranking != nullptr ? planes_[0].pairs(tile) : nullptr;
     for (std::size_t p = 0; p < layout.planes; ++p) {
         sources[p] = p == 0 && pairs != nullptr ? pairs : planes_[p].tile(tile, buffers_[p]);
         if (p != 0) apply_symbol_escapes(p, tile, count, sources[p]);
     }
-    if (fused) {
-        kernels.merge_ranked(coder.layout, coder.base, *ranking, pairs != nullptr, sources.data(), count,
-                             elements);
-        apply_window_symbols(coder, tile, count, elements);
+    if (ranking != nullptr) {
+        const std::uint8_t* extra =
+            extra_ == nullptr ? nullptr : extra_ + packed_size(ranking->extra_bits, tile * tile_elements);
+        kernels.merge_ranked(coder.layout, coder.base, *ranking, pairs != nullptr, extra, sources.data(),
+                             count, elements);
+        replace_symbols(coder, tile, elements, count);
     } else {
-        if (ranking != nullptr) {
-            unrank(*ranking, tile, count, sources[0]);
-            sources[0] = symbols_.data();
-        }
         apply_symbol_escapes(0, tile, count, sources[0]);
         kernels.merge(coder.layout, coder.base, sources.data(), count, elements);
     }
     apply_exponents(layout, tile, count, elements);
-}
-
-void ChunkDecoder::unrank(const Ranking& ranking, std::size_t tile, std::size_t count,
-                          const std::uint8_t* groups) {
-    const Kernels& kernels = active_kernels();
-    const unsigned bits = ranking.extra_bits;
-    kernels.unpack(bits, extra_ + packed_size(bits, tile * tile_elements), count, extra_buffer_.data());
-    kernels.unrank(ranking, 0, groups, extra_buffer_.data(), count, symbols_.data());
 }
 
 bool ChunkDecoder::has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const {
@@ -116,14 +98,20 @@ void ChunkDecoder::apply_symbol_escapes(std::size_t plane, std::size_t tile, std
     symbols = own.data();
 }
 
-void ChunkDecoder::apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count,
-                                        std::uint8_t* elements) {
+void ChunkDecoder::replace_symbols(const Coder& coder, std::size_t tile, std::uint8_t* elements,
+                                   std::size_t count) {
     const auto& escapes = planes_[0].symbol_escapes();
     const std::size_t width = coder.properties().width;
+    std::array<std::uint8_t, max_planes> bytes;
+    std::array<std::uint8_t*, max_planes> targets;
+    std::array<const std::uint8_t*, max_planes> sources;
+    for (std::size_t p = 0; p < max_planes; ++p) sources[p] = targets[p] = &bytes[p];
     for (; has_symbol_escape(0, tile, count); ++next_escape_[0]) {
         const std::uint32_t escape = escapes[next_escape_[0]];
         const std::size_t at = (escape & escape_position_mask) - tile * tile_elements;
-        set_symbol(elements + (at + 1) * width - 2, escape >> 24, coder.base);
+        scalar_kernels.split(coder.layout, coder.base, elements + at * width, 1, targets.data());
+        bytes[0] = static_cast<std::uint8_t>(escape >> 24);
+        scalar_kernels.merge(coder.layout, coder.base, sources.data(), 1, elements + at * width);
     }
 }
 

@@ -23,9 +23,8 @@ class ChunkDecoder {
     using Sources = std::array<const std::uint8_t*, max_planes>;
 
     bool has_symbol_escape(std::size_t plane, std::size_t tile, std::size_t count) const;
-    void unrank(const Ranking& ranking, std::size_t tile, std::size_t count, const std::uint8_t* groups);
-    void apply_window_symbols(const Coder& coder, std::size_t tile, std::size_t count,
-                              std::uint8_t* elements);
+    /// Puts plane 0's escapes into `count` elements that are merged already.
+    void replace_symbols(const Coder& coder, std::size_t tile, std::uint8_t* elements, std::size_t count);
     void decode_tile(const Coder& coder, std::size_t tile, std::size_t count, std::uint8_t* elements);
     void apply_symbol_escapes(std::size_t plane, std::size_t tile, std::size_t count,
                               const std::uint8_t*& symbols);
@@ -36,7 +35,6 @@ class ChunkDecoder {
     std::size_t next_exponent_ = 0;
     const std::uint8_t* extra_ = nullptr;  ///< packed extra bits, if plane 0 has them
     alignas(64) std::array<TileBuffer, max_planes> buffers_;
-    alignas(64) TileBuffer extra_buffer_, symbols_;
 };
 
 }  // namespace zipnn

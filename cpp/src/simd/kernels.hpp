@@ -46,6 +46,9 @@ struct Ahead {
     }
 };
 
+/// Which symbols of a tile have no code: bit i % 64 of word i / 64 for symbol i.
+using UnseenMap = std::array<std::uint64_t, tile_elements / 64>;
+
 /// Longest code of a Huffman stream that is read backwards.
 inline constexpr unsigned max_backward_bits = 12;
 
@@ -95,10 +98,12 @@ struct Kernels {
     void (*unrank)(const Ranking& ranking, unsigned shift, const std::uint8_t* groups,
                    const std::uint8_t* extra, std::size_t n, std::uint8_t* symbols);
 
-    /// `unrank` and `merge` of a tile of a windowed layout, whose plane 0 holds groups, or packed(4, n) of
-    /// them if they are `paired`, and whose plane 1 has the extra bits on top. n <= tile_elements.
+    /// `unrank` and `merge` of a tile, whose plane 0 holds groups, or packed(4, n) of them if they are
+    /// `paired`. `extra`: the packed extra bits; null if plane 1 has them on top, as in windowed layouts.
+    /// n <= tile_elements.
     void (*merge_ranked)(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
-                         const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
+                         const std::uint8_t* extra, const std::uint8_t* const* planes, std::size_t n,
+                         std::uint8_t* elements);
 
     /// Decodes tiles that share a table. False if a payload is not exactly one tile's code.
     /// Safe on any payload: reads stay within the slack, writes within the targets.
@@ -107,16 +112,16 @@ struct Kernels {
                            Ahead& ahead);
 
     /// Encodes `n` symbols, last to first. Returns the payload's size; `target` has room for
-    /// 2*n + 16 bytes. `unseen` is set if a symbol has no code (it is written as the fallback).
+    /// 2*n + 16 bytes. Symbols without a code are written as the fallback and added to `unseen`.
     std::size_t (*huffman_encode)(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen);
+                                  std::uint8_t* target, UnseenMap& unseen);
 
     /// As huffman_decode, for one layered tile; may write up to the next multiple of 64 elements.
     bool (*layered_decode)(const LayeredTable& table, const TileIn& tile);
 
     /// As huffman_encode; `target` has room for 2*n + 16 bytes.
     std::size_t (*layered_encode)(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen);
+                                  std::uint8_t* target, UnseenMap& unseen);
 
     /// Decodes `n` symbols whose contexts, which `slots` has, are known; `state` goes on to the next symbols.
     /// Element i uses lane i % 32. `slack` bytes behind the words can be read. False if the words do not

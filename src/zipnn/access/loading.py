@@ -9,8 +9,9 @@ from typing import Any
 
 from ..arrays.frameworks import open_framework
 from ..containers.safetensors import TensorFile, TensorInfo, open_tensors
+from .reading import read_tensor, read_tensors
 from .refusals import refusal
-from .slicing import TensorSlice, read_tensor
+from .slicing import TensorSlice
 
 
 class safe_open:  # noqa: N801 - the name that safetensors gave it
@@ -85,7 +86,9 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
 
     def get_tensors(self) -> dict[str, Any]:
         """Every tensor by its name, in the order of their data. Raises as `get_tensor`."""
-        return {name: self.get_tensor(name) for name in self.offset_keys()}
+        file = self._file()
+        infos = [file.tensors[name] for name in file.in_data_order()]
+        return read_tensors(file, infos, self._framework, self._threads)
 
     def get_slice(self, name: str) -> TensorSlice:
         """A tensor to take parts of; only what a part covers is read and decoded.

@@ -8,7 +8,6 @@ negative bounds and empty ranges or tensors mean what they mean in NumPy.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import operator
 from types import EllipsisType
@@ -18,7 +17,7 @@ import numpy as np
 
 from ..arrays.frameworks import Framework, TorchFramework
 from ..containers.safetensors import TensorFile, TensorInfo
-from ..errors import FormatError, error_place
+from .reading import framework_shape, read_tensor, tensor_place
 from .refusals import refusal
 
 Selection = tuple["int | range", ...]
@@ -76,39 +75,6 @@ class TensorSlice:
     def _empty(self, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
         with tensor_place(self._file, self._info):
             return self._framework.empty(self._info.dtype, shape)
-
-
-def read_tensor(file: TensorFile, info: TensorInfo, framework: Framework, threads: int) -> Any:
-    """A whole tensor, decoded straight into its memory, on the framework's device."""
-    shape = framework_shape(file, info, framework)
-    with tensor_place(file, info):
-        tensor, data = framework.empty(info.dtype, shape)
-    file.read_into(info.name, data, threads)
-    return framework.place(tensor)
-
-
-def framework_shape(file: TensorFile, info: TensorInfo, framework: Framework) -> tuple[int, ...]:
-    """The tensor's shape in the framework.
-
-    Raises:
-        FormatError: the framework has no such dtype, or the file not the bytes that the tensor takes.
-            No memory was asked for yet.
-        MissingDependencyError: the dtype needs an optional package.
-    """
-    with tensor_place(file, info):
-        shape = framework.shape(info.dtype, info.shape)
-        needed = math.prod(shape) * int(framework.dtype(info.dtype).itemsize)
-        if needed != info.stop - info.start:
-            raise FormatError(
-                f"{info.dtype} of shape {list(info.shape)} takes {needed} bytes, "
-                f"the file has {info.stop - info.start}"
-            )
-    return shape
-
-
-def tensor_place(file: TensorFile, info: TensorInfo) -> contextlib.AbstractContextManager[None]:
-    """Names file and tensor in errors, as `TensorFile` does for its own."""
-    return error_place(f"file {file.path}: tensor {info.name!r}")
 
 
 def cover(

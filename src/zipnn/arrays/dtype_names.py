@@ -7,6 +7,7 @@ ml_dtypes' name (`numpy:int4`), or `torch:` and the attribute of `torch` (`torch
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import sys
@@ -84,6 +85,7 @@ def is_big_endian(dtype: np.dtype[Any]) -> bool:
     return dtype.byteorder == ">" or (dtype.byteorder == "=" and sys.byteorder == "big")
 
 
+@functools.lru_cache
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The little-endian NumPy dtype of a name.
 

@@ -99,7 +99,7 @@ def _open(view: memoryview) -> FrameReader:
     def read(offset: int, size: int) -> memoryview:
         return view[offset : offset + size]
 
-    return FrameReader(read, len(view))
+    return FrameReader(read, len(view), in_memory=True)
 
 
 def _decode_array(reader: FrameReader, framework: Framework, threads: int) -> Any:

@@ -183,7 +183,13 @@ class TensorFile:
             )
         if not self._layout.is_frame(name):
             checksums = self._layout.checksums[name] if self.compressed else None
-            return StoredBytes(self._section(name, read), info.size, checksums)
+            start = self._layout.places[name].start
+            return StoredBytes(
+                self._section(name, read),
+                info.size,
+                checksums,
+                lambda offset, buffer: self._reader.read_into(start + offset, buffer),
+            )
         frame = self._open_frame(name, read)
         target = frame.head.reference
         if target is None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .. import _core
 from ..errors import CorruptError
-from ..storage.filereader import Read
+from ..storage.filereader import Read, ReadInto
 
 GRANULE = 1 << 20  # a checksum covers this many bytes of a tensor, the last one what is left
 _WINDOW = 32 << 20
@@ -29,19 +29,31 @@ class StoredBytes:
         read: where the bytes come from.
         size: how many there are.
         checksums: XXH3-64 of each granule; None where nobody wrote them down.
+        read_into: as `read`, into memory that is given; None to copy.
     """
 
-    def __init__(self, read: Read, size: int, checksums: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        read: Read,
+        size: int,
+        checksums: tuple[int, ...] | None = None,
+        read_into: ReadInto | None = None,
+    ) -> None:
         self._read = read
+        self._read_into = read_into or self._copy_into
         self._size = size
         self._checksums = checksums
 
     def decode_into(self, out: memoryview, threads: int = 0) -> None:
-        """Copy everything into `out` (exact size). Raises `CorruptError`."""
-        done = 0
-        for piece in self.windows(threads):
-            out[done : done + len(piece)] = piece
-            done += len(piece)
+        """Read everything into `out` (exact size). Raises `CorruptError`."""
+        if self._checksums is None:
+            self._read_into(0, out)
+            return
+        # Granule by granule: a checksum is taken while its bytes are in the caches.
+        for start in range(0, self._size, GRANULE):
+            piece = out[start : start + GRANULE]
+            self._read_into(start, piece)
+            self._check(start, piece)
 
     def decode_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
         """The bytes [start, stop). Whole granules are read where they can be checked."""
@@ -57,6 +69,11 @@ class StoredBytes:
         """Everything in order, in pieces of bounded size."""
         for start in range(0, self._size, _WINDOW):
             yield self.decode_range(start, min(start + _WINDOW, self._size), threads)
+
+    def _copy_into(self, offset: int, buffer: memoryview) -> None:
+        for start in range(0, len(buffer), _WINDOW):
+            piece = buffer[start : start + _WINDOW]
+            piece[:] = self._read(offset + start, len(piece))
 
     def _check(self, first: int, data: memoryview) -> None:
         assert self._checksums is not None

@@ -17,6 +17,9 @@ import numpy as np
 from ..errors import CorruptError, FormatError, ZipnnError
 
 Read = Callable[[int, int], memoryview]
+"""`read(offset, size)` gives exactly `size` bytes, or raises `CorruptError`."""
+ReadInto = Callable[[int, memoryview], None]
+"""`read_into(offset, buffer)` fills the buffer, or raises `CorruptError`."""
 
 # Linux transfers at most 0x7ffff000 bytes in one call; others have similar limits.
 _MAX_TRANSFER = 1 << 30

@@ -103,11 +103,14 @@ inline void unpack(unsigned bits, const std::uint8_t* packed, std::size_t n, std
 /// A set's own unrank and merge, one after the other.
 template <auto unpack, auto unrank, auto merge>
 void merge_ranked_by(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
-                     const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
-    std::array<std::uint8_t, tile_elements> symbols;
+                     const std::uint8_t* extra, const std::uint8_t* const* planes, std::size_t n,
+                     std::uint8_t* elements) {
+    std::array<std::uint8_t, tile_elements> symbols, unpacked;
+    const unsigned bits = ranking.extra_bits;
     if (paired) unpack(4, planes[0], n, symbols.data());
-    const std::uint8_t* groups = paired ? symbols.data() : planes[0];
-    unrank(ranking, 8 - ranking.extra_bits, groups, planes[1], n, symbols.data());
+    if (extra != nullptr) unpack(bits, extra, n, unpacked.data());
+    unrank(ranking, extra != nullptr ? 0 : 8 - bits, paired ? symbols.data() : planes[0],
+           extra != nullptr ? unpacked.data() : planes[1], n, symbols.data());
     std::array<const std::uint8_t*, max_planes> merged{symbols.data()};
     for (std::size_t p = 1; p < layout_of(layout).planes; ++p) merged[p] = planes[p];
     merge(layout, base, merged.data(), n, elements);

@@ -112,7 +112,7 @@ struct Fields512 {
 
     // Each puts 64 elements of a layout together from their upper halves, and asks for the next tile's
     // memory.
-    struct StoreBfloat16 {
+    struct Store16 {
         static constexpr std::size_t stored_planes = 1;
         const std::uint8_t* const* planes;
         std::uint8_t* elements;
@@ -123,7 +123,7 @@ struct Fields512 {
             store(elements + 2 * i + 64, upper.high);
         }
     };
-    struct StoreFloat32 {
+    struct Store32 {
         static constexpr std::size_t stored_planes = 3;
         const std::uint8_t* const* planes;
         std::uint8_t* elements;
@@ -170,44 +170,129 @@ struct Fields512 {
         return i;
     }
 
+    /// Symbols of a tile, a block at a time, from groups and packed extra bits.
+    class Symbols {
+      public:
+        Symbols(const Ranking& ranking, bool paired, const std::uint8_t* groups, const std::uint8_t* extra)
+            : bits_(ranking.extra_bits),
+              paired_(paired),
+              groups_(groups),
+              extra_(extra),
+              by_rank_(ranking.symbols.data()) {}
+
+        Ranks512::Block block(std::size_t i) const {
+            const Ranks512::Block groups = paired_
+                                               ? Ranks512::unpacked<4>(groups_ + i / 2)
+                                               : Ranks512::Block{load(groups_ + i), load(groups_ + i + 64)};
+            const Ranks512::Block extra = Ranks512::unpacked(bits_, extra_ + i / 8 * bits_);
+            return {symbols(groups.first, extra.first), symbols(groups.second, extra.second)};
+        }
+
+      private:
+        __m512i symbols(__m512i groups, __m512i extra) const {
+            const __m512i high = _mm512_sll_epi16(groups, _mm_cvtsi32_si128(static_cast<int>(bits_)));
+            return by_rank_.look_up(_mm512_or_si512(high, extra));
+        }
+
+        unsigned bits_;
+        bool paired_;
+        const std::uint8_t *groups_, *extra_;
+        ByteTable by_rank_;
+    };
+
+    /// Elements of 8 bits, which are symbols rotated: the table gives them as they are.
+    static std::size_t merge_float8(Ranking ranking, bool paired, const std::uint8_t* extra,
+                                    const std::uint8_t* groups, std::size_t n, std::uint8_t* elements) {
+        for (std::uint8_t& symbol : ranking.symbols) symbol = std::rotr(symbol, 1);
+        const Symbols symbols(ranking, paired, groups, extra);
+        std::size_t i = 0;
+        for (; i + packed_block <= n; i += packed_block) {
+            prefetch_for_write(elements + i + tile_elements);
+            prefetch_for_write(elements + i + tile_elements + 64);
+            const Ranks512::Block block = symbols.block(i);
+            store(elements + i, block.first);
+            store(elements + i + 64, block.second);
+        }
+        return i;
+    }
+
+    static Words rotated(Words words) {
+        return {_mm512_shrdi_epi16(words.low, words.low, 1), _mm512_shrdi_epi16(words.high, words.high, 1)};
+    }
+
+    template <typename Store>
+    static std::size_t merge_rotated(const Symbols& symbols, const std::uint8_t* const* planes, std::size_t n,
+                                     const Store& store_elements) {
+        const Interleave bytes;
+        std::size_t i = 0;
+        for (; i + packed_block <= n; i += packed_block) {
+            prefetch_planes<Store::stored_planes>(planes, i);
+            prefetch_planes<Store::stored_planes>(planes, i + 64);
+            const Ranks512::Block block = symbols.block(i);
+            store_elements(i, rotated(bytes(block.first, load(planes[1] + i))));
+            store_elements(i + 64, rotated(bytes(block.second, load(planes[1] + i + 64))));
+        }
+        return i;
+    }
+
+    /// Returns how many elements were whole steps; 0 for layouts that are left to the kernels one by one.
+    static std::size_t merge_ranked_steps(LayoutId layout, std::uint16_t base, const Ranking& ranking,
+                                          bool paired, const std::uint8_t* extra,
+                                          const std::uint8_t* const* planes, std::size_t n,
+                                          std::uint8_t* elements) {
+        switch (layout) {
+            case LayoutId::bfloat16w:
+                return merge_upper(Upper(ranking, base), paired, planes, n, Store16{planes, elements});
+            case LayoutId::float32w:
+                return merge_upper(Upper(ranking, base), paired, planes, n, Store32{planes, elements});
+            case LayoutId::float16:
+                return merge_rotated(Symbols(ranking, paired, planes[0], extra), planes, n,
+                                     Store16{planes, elements});
+            case LayoutId::float32:
+                return merge_rotated(Symbols(ranking, paired, planes[0], extra), planes, n,
+                                     Store32{planes, elements});
+            case LayoutId::float8: return merge_float8(ranking, paired, extra, planes[0], n, elements);
+            default: return 0;
+        }
+    }
+
     static void merge_ranked(LayoutId layout, std::uint16_t base, const Ranking& ranking, bool paired,
-                             const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements) {
-        const Upper upper(ranking, base);
-        const std::size_t i = layout == LayoutId::bfloat16w
-                                  ? merge_upper(upper, paired, planes, n, StoreBfloat16{planes, elements})
-                                  : merge_upper(upper, paired, planes, n, StoreFloat32{planes, elements});
+                             const std::uint8_t* extra, const std::uint8_t* const* planes, std::size_t n,
+                             std::uint8_t* elements) {
+        const std::size_t i = merge_ranked_steps(layout, base, ranking, paired, extra, planes, n, elements);
         if (i == n) return;
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
         if (paired) rest[0] = planes[0] + i / 2;
-        ZIPNN_TARGET::merge_ranked_by<vectors::unpack<Ranks512>, vectors::unrank<Ranks512>,
-                                      vectors::merge<Avx2>>(layout, base, ranking, paired, rest.data(), n - i,
-                                                            elements + i * layout_of(layout).width);
+        if (extra != nullptr) extra += i / 8 * ranking.extra_bits;
+        ZIPNN_TARGET::merge_ranked_by<vectors::unpack<Ranks512>, vectors::unrank<Ranks512>, Fields512::merge>(
+            layout, base, ranking, paired, extra, rest.data(), n - i, elements + i * layout_of(layout).width);
     }
 
     /// float16 and float32 layouts, whose upper half is rotated.
     static void merge(LayoutId layout, std::uint16_t base, const std::uint8_t* const* planes, std::size_t n,
                       std::uint8_t* elements) {
-        const Interleave bytes;
         std::size_t i = 0;
         if (layout == LayoutId::float16) {
-            for (; i + step <= n; i += step) {
-                const Words words = bytes(load(planes[0] + i), load(planes[1] + i));
-                store(elements + 2 * i, _mm512_shrdi_epi16(words.low, words.low, 1));
-                store(elements + 2 * i + 64, _mm512_shrdi_epi16(words.high, words.high, 1));
-            }
+            i = merge_symbols(planes, n, Store16{planes, elements});
         } else if (layout == LayoutId::float32) {
-            const InterleaveWords words;
-            for (; i + step <= n; i += step) {
-                const Words high = bytes(load(planes[0] + i), load(planes[1] + i));
-                const Words low = bytes(load(planes[2] + i), load(planes[3] + i));
-                words.store(elements + 4 * i, _mm512_shrdi_epi16(high.low, high.low, 1), low.low);
-                words.store(elements + 4 * i + 128, _mm512_shrdi_epi16(high.high, high.high, 1), low.high);
-            }
+            i = merge_symbols(planes, n, Store32{planes, elements});
         }
         std::array<const std::uint8_t*, max_planes> rest{};
         for (std::size_t p = 0; p < layout_of(layout).planes; ++p) rest[p] = planes[p] + i;
         vectors::merge<Avx2>(layout, base, rest.data(), n - i, elements + i * layout_of(layout).width);
+    }
+
+    template <typename Store>
+    static std::size_t merge_symbols(const std::uint8_t* const* planes, std::size_t n,
+                                     const Store& store_elements) {
+        const Interleave bytes;
+        std::size_t i = 0;
+        for (; i + step <= n; i += step) {
+            prefetch_planes<Store::stored_planes>(planes, i);
+            store_elements(i, rotated(bytes(load(planes[0] + i), load(planes[1] + i))));
+        }
+        return i;
     }
 };
 

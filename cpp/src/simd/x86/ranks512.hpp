@@ -48,34 +48,48 @@ struct Ranks512 {
         }
     }
 
+    /// The values of a block: 0..63 and 64..127.
+    struct Block {
+        __m512i first, second;
+    };
+
     template <unsigned bits>
-    static void unpack_block(const std::uint8_t* packed, std::uint8_t* values) {
+    static Block unpacked(const std::uint8_t* packed) {
         if constexpr (bits == 1) {
-            store(values, bit_at<0>(packed));
-            store(values + 64, bit_at<0>(packed + 8));
+            return {bit_at<0>(packed), bit_at<0>(packed + 8)};
         } else if constexpr (bits >= 4) {
             const __m512i both = load(packed);
-            __m512i a = _mm512_and_si512(both, ones(4));
-            __m512i b = _mm512_and_si512(_mm512_srli_epi16(both, 4), ones(4));
-            if constexpr (bits == 5) {
-                a = _mm512_or_si512(a, bit_at<4>(packed + 64));
-                b = _mm512_or_si512(b, bit_at<4>(packed + 72));
-            }
-            store(values, a);
-            store(values + 64, b);
+            Block block{_mm512_and_si512(both, ones(4)),
+                        _mm512_and_si512(_mm512_srli_epi16(both, 4), ones(4))};
+            if constexpr (bits == 5) block = with_bit<4>(block, packed + 64);
+            return block;
         } else {
             const __m512i both =
                 _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(packed)));
             const __m512i shift = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(2), 1);
-            __m512i a = _mm512_and_si512(_mm512_srlv_epi16(both, shift), ones(2));
-            __m512i b = _mm512_and_si512(_mm512_srli_epi16(_mm512_srlv_epi16(both, shift), 4), ones(2));
-            if constexpr (bits == 3) {
-                a = _mm512_or_si512(a, bit_at<2>(packed + 32));
-                b = _mm512_or_si512(b, bit_at<2>(packed + 40));
-            }
-            store(values, a);
-            store(values + 64, b);
+            const __m512i shifted = _mm512_srlv_epi16(both, shift);
+            Block block{_mm512_and_si512(shifted, ones(2)),
+                        _mm512_and_si512(_mm512_srli_epi16(shifted, 4), ones(2))};
+            if constexpr (bits == 3) block = with_bit<2>(block, packed + 32);
+            return block;
         }
+    }
+
+    static Block unpacked(unsigned bits, const std::uint8_t* packed) {
+        switch (bits) {
+            case 1: return unpacked<1>(packed);
+            case 2: return unpacked<2>(packed);
+            case 3: return unpacked<3>(packed);
+            case 4: return unpacked<4>(packed);
+            default: return unpacked<5>(packed);
+        }
+    }
+
+    template <unsigned bits>
+    static void unpack_block(const std::uint8_t* packed, std::uint8_t* values) {
+        const Block block = unpacked<bits>(packed);
+        store(values, block.first);
+        store(values + 64, block.second);
     }
 
   private:
@@ -84,6 +98,12 @@ struct Ranks512 {
         const __m512i mask = _mm512_set1_epi8(1 << bit);
         store_le(packed, static_cast<std::uint64_t>(_mm512_test_epi8_mask(a, mask)));
         store_le(packed + 8, static_cast<std::uint64_t>(_mm512_test_epi8_mask(b, mask)));
+    }
+
+    template <unsigned bit>
+    static Block with_bit(Block block, const std::uint8_t* packed) {
+        return {_mm512_or_si512(block.first, bit_at<bit>(packed)),
+                _mm512_or_si512(block.second, bit_at<bit>(packed + 8))};
     }
 
     template <unsigned bit>

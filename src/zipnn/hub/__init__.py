@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The cache of the Hugging Face hub: models compressed where they lie, and given back."""

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""Compressing a cached model where it lies, giving it back, and proving that it is what the hub has.
+
+Of a blob only its content changes, in one step, under the lock that huggingface_hub takes: names, links,
+indexes and what models share stay as they are, so every program finds the files as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..containers import kinds
+from ..conversion import FileResult, Progress
+from ..errors import CorruptError, MismatchError, ZipnnError
+from ..files import compress_file, decompress_file
+from ..storage.filereader import FileReader
+from .layout import CachedFile, CachedModel, find_model, hub, list_models
+
+__all__ = ["CachedModel", "compress_model", "decompress_model", "find_model", "list_models", "verify_model"]
+
+StrPath = str | os.PathLike[str]
+FileProgress = Callable[[CachedFile], Progress | None]
+"""Gives the progress function for a file that is about to be worked on."""
+
+_STEP = 8 << 20
+_WORTH = 0.99
+"""A file that would keep more of its size than this is left as it is."""
+LOCK_TIMEOUT = 600.0
+"""Seconds to wait for whoever downloads or converts the same file."""
+
+
+def compress_model(
+    repo_id: str,
+    revision: str | None = None,
+    *,
+    cache_dir: StrPath | None = None,
+    level: str = "default",
+    threads: int = 0,
+    dry_run: bool = False,
+    progress: FileProgress | None = None,
+) -> list[FileResult]:
+    """Compress the safetensors files of a cached model in place.
+
+    Args:
+        repo_id: such as "org/name".
+        revision: a branch, tag or commit; None for main. Files that revisions share are the same blob.
+        cache_dir: the cache; None for the usual one.
+        level: fast, default or max.
+        threads: 0 for the default number.
+        dry_run: write nothing, estimate the sizes from samples.
+        progress: gives the progress function of each file.
+
+    Returns:
+        A result for each file; one that failed is left as it was, and its action is "failed".
+
+    Raises:
+        ZipnnError: the model is not in the cache, or nothing can be written there.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
+
+    def compress(file: CachedFile) -> FileResult:
+        estimate = compress_file(file.place, in_place=True, level=level, dry_run=True)
+        if estimate.action != "would-compress" or dry_run:
+            return _named(estimate, file)
+        if estimate.compressed_size > _WORTH * estimate.original_size:
+            return _named(estimate, file, "skipped", "it would save less than 1 %")
+        _check_room(file, estimate.compressed_size)
+        check_original(file)
+        result = compress_file(
+            file.place,
+            in_place=True,
+            follow_symlinks=False,
+            level=level,
+            threads=threads,
+            progress=progress and progress(file),
+        )
+        return _named(result, file)
+
+    return _each(find_model(repo_id, revision, cache_dir), compress, writing=not dry_run)
+
+
+def decompress_model(
+    repo_id: str,
+    revision: str | None = None,
+    *,
+    cache_dir: StrPath | None = None,
+    threads: int = 0,
+    dry_run: bool = False,
+    progress: FileProgress | None = None,
+) -> list[FileResult]:
+    """Give the originals of a model that was compressed in place back, with the bytes that the hub has.
+
+    For the arguments, results and errors see `compress_model`. A file that the hub has in compressed form
+    is what was downloaded, and stays.
+    """
+
+    def decompress(file: CachedFile) -> FileResult:
+        with FileReader(file.place) as reader:
+            if kinds.kind_of(reader) != kinds.COMPRESSED:
+                return FileResult(
+                    file.pointer, None, "skipped", reader.size, reader.size, 0.0, "not compressed"
+                )
+            if file.digest is not None and file.digest.matches(_pieces(reader), reader.size):
+                return FileResult(
+                    file.pointer, None, "skipped", reader.size, reader.size, 0.0, "published compressed"
+                )
+            content = kinds.open_content(reader)
+            original_size = content.original_size
+            if not dry_run:
+                _check_room(file, original_size)
+                _check_content(file, content, threads)
+        result = decompress_file(
+            file.place,
+            in_place=True,
+            follow_symlinks=False,
+            threads=threads,
+            dry_run=dry_run,
+            progress=progress and progress(file),
+        )
+        return _named(result, file)
+
+    return _each(find_model(repo_id, revision, cache_dir), decompress, writing=not dry_run)
+
+
+def verify_model(
+    repo_id: str,
+    revision: str | None = None,
+    *,
+    cache_dir: StrPath | None = None,
+    threads: int = 0,
+    progress: FileProgress | None = None,
+) -> list[FileResult]:
+    """Prove that the safetensors files of a cached model hold what the hub has: compressed ones are decoded.
+
+    For the arguments and errors see `compress_model`.
+
+    Returns:
+        A result for each file: "verified", or "failed" with the reason.
+    """
+
+    def verify(file: CachedFile) -> FileResult:
+        started = time.monotonic()
+        with FileReader(file.place) as reader:
+            compressed = kinds.kind_of(reader) == kinds.COMPRESSED
+            size = reader.size
+            if file.digest is None:
+                raise ZipnnError(f"file {file.pointer}: nobody knows what the hub has of it")
+            if not file.digest.matches(_pieces(reader), size):
+                if not compressed:
+                    raise MismatchError(f"file {file.pointer}: {_DAMAGED}")
+                content = kinds.open_content(reader)
+                size = content.original_size
+                _check_content(file, content, threads)
+            seconds = time.monotonic() - started
+            return FileResult(file.pointer, None, "verified", size, reader.size, seconds)
+
+    return _each(find_model(repo_id, revision, cache_dir), verify, writing=False)
+
+
+_DAMAGED = (
+    "its bytes are not those that the hub has (SHA-256 or SHA-1): "
+    "download it again with force_download=True, or hf download --force-download"
+)
+
+
+def check_original(file: CachedFile) -> None:
+    """Raise `MismatchError` unless a plain file is what the hub has."""
+    with FileReader(file.place) as reader:
+        if file.digest is not None and not file.digest.matches(_pieces(reader), reader.size):
+            raise MismatchError(f"file {file.pointer}: damaged already: {_DAMAGED}")
+
+
+def _check_content(file: CachedFile, content: kinds.Content, threads: int) -> None:
+    """Raise `MismatchError` unless a compressed file decodes to what the hub has."""
+    if file.digest is None:
+        return
+    done = 0
+
+    def in_order() -> Iterator[memoryview]:
+        nonlocal done
+        for offset, piece in content.original_pieces(threads):
+            if offset + len(piece) <= done:
+                continue  # what tensors share comes again
+            if offset > done:
+                raise CorruptError(
+                    f"file {file.pointer}: bytes {done} to {offset} of the original are missing"
+                )
+            fresh = piece[done - offset :]
+            done += len(fresh)
+            yield fresh
+
+    if not file.digest.matches(in_order(), content.original_size):
+        raise MismatchError(f"file {file.pointer}: it decodes to other bytes than those that the hub has")
+
+
+def _pieces(reader: FileReader) -> Iterator[memoryview]:
+    for start in range(0, reader.size, _STEP):
+        yield reader.read(start, min(_STEP, reader.size - start))
+
+
+def _named(result: FileResult, file: CachedFile, action: str = "", reason: str = "") -> FileResult:
+    """The result under the name that users know, with another action if one is given."""
+    output = file.pointer if result.output is not None and not action else None
+    return FileResult(
+        file.pointer,
+        output,
+        action or result.action,
+        result.original_size,
+        result.original_size if action == "skipped" else result.compressed_size,
+        result.seconds,
+        reason or result.reason,
+    )
+
+
+def _each(model: CachedModel, work: Callable[[CachedFile], FileResult], *, writing: bool) -> list[FileResult]:
+    """Do the work for each file of the model, under its lock."""
+    files = list(model.weights())
+    if writing:
+        for file in files:
+            _check_writable(file)
+    results = []
+    for file in files:
+        try:
+            with _locked(file) if writing else contextlib.nullcontext():
+                target = Path(os.path.realpath(file.place)) if file.shared else None
+                result = work(file)
+                if target is not None and not file.shared:
+                    _sweep(target, model)
+        except (ZipnnError, OSError) as error:
+            size = file.place.stat().st_size if file.place.exists() else 0
+            result = FileResult(file.pointer, None, "failed", size, size, 0.0, str(error))
+        results.append(result)
+    return results
+
+
+@contextlib.contextmanager
+def _locked(file: CachedFile) -> Iterator[None]:
+    """The lock that huggingface_hub takes before it writes a blob."""
+    utils = importlib.import_module(f"{hub().__name__}.utils")
+    timeout = importlib.import_module("filelock").Timeout
+    file.lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with utils.WeakFileLock(file.lock, timeout=LOCK_TIMEOUT):
+            yield
+    except timeout as error:
+        raise ZipnnError(
+            f"file {file.pointer}: another program has been working on it for {LOCK_TIMEOUT:.0f} s"
+        ) from error
+
+
+def _check_writable(file: CachedFile) -> None:
+    folder = file.place.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ZipnnError(f"folder {folder}: not writable; the cache was left as it is")
+    if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & getattr(os, "ST_RDONLY", 0):
+        raise ZipnnError(f"folder {folder}: on a file system that is read-only; the cache was left as it is")
+
+
+def _check_room(file: CachedFile, size: int) -> None:
+    free = shutil.disk_usage(file.place.parent).free
+    if free < size:
+        raise ZipnnError(
+            f"file {file.pointer}: {size} bytes are needed beside the original, {free} are free on the disk"
+        )
+
+
+def _sweep(target: Path, model: CachedModel) -> None:
+    """Let huggingface_hub remove what no model refers to any more from the shared store, if it can."""
+    with contextlib.suppress(Exception):  # not a public interface: it may be another, or gone
+        shared = importlib.import_module(f"{hub().__name__}.utils._shared_blobs")
+        shared.sweep_shared_blob(target, cache_dir=model.folder.parent)
