@@ -18,9 +18,9 @@ import numpy as np
 from .. import _core
 from ..errors import CorruptError, FormatError, MismatchError, UnsupportedVersionError, error_place
 from ..frames import MAGIC as FRAME_MAGIC
-from ..frames import FrameReader, Read
+from ..frames import FrameReader
 from ..limits import WINDOW
-from ..storage.filereader import FileReader
+from ..storage.filereader import FileReader, Read
 
 MAGIC = b"\x9aZNS"
 HEAD_SIZE = 40

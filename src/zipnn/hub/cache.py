@@ -28,6 +28,8 @@ StrPath = str | os.PathLike[str]
 FileProgress = Callable[[CachedFile], Progress | None]
 """Gives the progress function for a file that is about to be worked on."""
 
+Only = Callable[[CachedFile], bool]
+
 _STEP = 8 << 20
 _WORTH = 0.99
 """A file that would keep more of its size than this is left as it is."""
@@ -43,6 +45,7 @@ def compress_model(
     level: str = "default",
     threads: int = 0,
     dry_run: bool = False,
+    only: Only = lambda file: True,
     progress: FileProgress | None = None,
 ) -> list[FileResult]:
     """Compress the safetensors files of a cached model in place.
@@ -54,6 +57,7 @@ def compress_model(
         level: fast, default or max.
         threads: 0 for the default number.
         dry_run: write nothing, estimate the sizes from samples.
+        only: says of a file whether to work on it.
         progress: gives the progress function of each file.
 
     Returns:
@@ -82,7 +86,7 @@ def compress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), compress, writing=not dry_run)
+    return _each(find_model(repo_id, revision, cache_dir), compress, only, writing=not dry_run)
 
 
 def decompress_model(
@@ -92,6 +96,7 @@ def decompress_model(
     cache_dir: StrPath | None = None,
     threads: int = 0,
     dry_run: bool = False,
+    only: Only = lambda file: True,
     progress: FileProgress | None = None,
 ) -> list[FileResult]:
     """Give the originals of a model that was compressed in place back, with the bytes that the hub has.
@@ -125,7 +130,7 @@ def decompress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), decompress, writing=not dry_run)
+    return _each(find_model(repo_id, revision, cache_dir), decompress, only, writing=not dry_run)
 
 
 def verify_model(
@@ -218,9 +223,15 @@ def _named(result: FileResult, file: CachedFile, action: str = "", reason: str =
     )
 
 
-def _each(model: CachedModel, work: Callable[[CachedFile], FileResult], *, writing: bool) -> list[FileResult]:
-    """Do the work for each file of the model, under its lock."""
-    files = list(model.weights())
+def _each(
+    model: CachedModel,
+    work: Callable[[CachedFile], FileResult],
+    only: Only = lambda file: True,
+    *,
+    writing: bool,
+) -> list[FileResult]:
+    """Do the work for each file of the model that is wanted, under its lock."""
+    files = [file for file in model.weights() if only(file)]
     if writing:
         for file in files:
             _check_writable(file)
