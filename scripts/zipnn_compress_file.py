@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compress a file. See docs/legacy.md."""
+"""Compress a file. See docs/moving.md."""
 
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compress the difference of a file to a base. See docs/legacy.md."""
+"""Compress the difference of a file to a base. See docs/moving.md."""
 
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compress all files with a suffix. See docs/legacy.md."""
+"""Compress all files with a suffix. See docs/moving.md."""
 
 import sys
 

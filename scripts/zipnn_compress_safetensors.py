@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compress a safetensors file tensor by tensor. See docs/legacy.md."""
+"""Compress a safetensors file tensor by tensor. See docs/moving.md."""
 
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Restore a compressed file. See docs/legacy.md."""
+"""Restore a compressed file. See docs/moving.md."""
 
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Restore a file from its difference to a base. See docs/legacy.md."""
+"""Restore a file from its difference to a base. See docs/moving.md."""
 
 import sys
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Restore all compressed files of a folder. See docs/legacy.md."""
+"""Restore all compressed files of a folder. See docs/moving.md."""
 
 import sys
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import os
@@ -334,21 +335,24 @@ def test_what_the_class_writes(tmp_path: Path) -> None:
 def cached_model(cache: Path) -> tuple[Path, dict[str, bytes]]:
     """A model in a cache as huggingface_hub makes it; gives the snapshot and its files."""
     repository = cache / "models--some--model"
-    snapshot = repository / "snapshots" / "0123abcd"
+    snapshot = repository / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
     (repository / "refs").mkdir(parents=True)
     (repository / "blobs").mkdir()
     snapshot.mkdir(parents=True)
-    (repository / "refs" / "main").write_text("0123abcd")
-    files = {"model.safetensors": model(repository / "blobs" / "0001")}
-    files["model.safetensors.index.json"] = b'{"weight_map": {"w0": "model.safetensors"}}'
-    (repository / "blobs" / "0002").write_bytes(files["model.safetensors.index.json"])
-    for name, blob in zip(files, ("0001", "0002"), strict=True):
+    (repository / "refs" / "main").write_text("0123456789abcdef0123456789abcdef01234567")
+    index = b'{"weight_map": {"w0": "model.safetensors"}}'
+    files = {"model.safetensors": model(cache / "new"), "model.safetensors.index.json": index}
+    (cache / "new").unlink()
+    for name, data in files.items():
+        blob = hashlib.sha256(data).hexdigest()
+        (repository / "blobs" / blob).write_bytes(data)
         (snapshot / name).symlink_to(f"../../blobs/{blob}")
     return snapshot, files
 
 
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_cached_model_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_name: bool) -> None:
+    pytest.importorskip("huggingface_hub")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     snapshot, files = cached_model(tmp_path / "hub")
     which = ["--model", "some/model"] if by_name else ["--path", snapshot]
@@ -359,10 +363,16 @@ def test_a_cached_model_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert zipnn.load_file(snapshot / "model.safetensors").keys() == {"w0", "w1"}
     succeed(tmp_path, "decompress_path", "--hf_cache", *which)
     assert {name: (snapshot / name).read_bytes() for name in files} == files
-    assert names(snapshot.parents[1] / "blobs") == {"0001", "0002"}
+    blobs = {hashlib.sha256(data).hexdigest() for data in files.values()}
+    assert names(snapshot.parents[1] / "blobs") == blobs
+    succeed(tmp_path, "compress_file", snapshot / "model.safetensors", "--hf_cache", "--delete")
+    assert (snapshot / "model.safetensors").stat().st_size < len(files["model.safetensors"])
+    succeed(tmp_path, "decompress_safetensors", snapshot / "model.safetensors", "--hf_cache")
+    assert {name: (snapshot / name).read_bytes() for name in files} == files
 
 
 def test_a_model_that_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("huggingface_hub")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     cached_model(tmp_path / "hub")
     model(tmp_path / "x.safetensors")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The interface of zipnn 0.5: the class `ZipNN` and the scripts, on top of the rest (docs/legacy.md)."""
+"""The interface of zipnn 0.5: the class `ZipNN` and the scripts, on top of the rest (docs/moving.md)."""

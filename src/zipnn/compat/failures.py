@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..cli.errors import message_of
@@ -19,16 +18,6 @@ class SomeFailedError(ZipnnError):
         count = len(failures)
         super().__init__(f"{count} {'file' if count == 1 else 'files'} failed")
         self.failures = failures
-
-
-@contextlib.contextmanager
-def attempting(file: Path, failures: list[tuple[Path, Exception]]) -> Iterator[None]:
-    """Work on one file; an error is said and added to `failures`, and ends only this."""
-    try:
-        yield
-    except (ZipnnError, OSError) as error:
-        failures.append((file, error))
-        report_failure(error)
 
 
 def report_failure(error: Exception) -> None:

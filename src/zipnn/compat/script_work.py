@@ -118,10 +118,12 @@ def decompress_file(
         CorruptError: it is damaged.
     """
     name = os.fspath(input_file)
+    if hf_cache:
+        return cache.decompress_in_cache(Path(input_file), threads or 0)
     suffix = next((suffix for suffix in _OLD_SUFFIXES if name.endswith(suffix)), None)
     if suffix is None:
         raise ValueError(f"file {name}: Input file does not have the '.znn' suffix")
-    return _decompress(input_file, Path(name.removesuffix(suffix)), delete, force, hf_cache, threads)
+    return _decompress(input_file, Path(name.removesuffix(suffix)), delete, force, threads)
 
 
 def decompress_safetensors_file(
@@ -133,10 +135,12 @@ def decompress_safetensors_file(
 ) -> FileResult | None:
     """Restore X.safetensors from X.znn.safetensors, whichever version wrote it. See `decompress_file`."""
     name = os.fspath(filename)
+    if hf_cache:
+        return cache.decompress_in_cache(Path(filename), threads or 0)
     if not name.endswith(_COMPRESSED):
         raise ValueError(f"file {name}: not called ....znn.safetensors")
     output = Path(name.removesuffix(_COMPRESSED) + _PLAIN)
-    return _decompress(filename, output, delete, force, hf_cache, threads)
+    return _decompress(filename, output, delete, force, threads)
 
 
 def compress_file_delta(
@@ -240,10 +244,8 @@ def may_replace(output: Path, force: bool) -> bool:
 
 
 def _decompress(
-    source: StrPath, output: Path, delete: bool, force: bool, hf_cache: bool, threads: int | None
+    source: StrPath, output: Path, delete: bool, force: bool, threads: int | None
 ) -> FileResult | None:
-    if hf_cache:
-        return cache.decompress_in_cache(Path(source), threads or 0)
 
     def convert(output: Path, force: bool, delete: bool) -> FileResult:
         with FileReader(source) as reader:

@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..containers import kinds
@@ -28,6 +28,8 @@ StrPath = str | os.PathLike[str]
 FileProgress = Callable[[CachedFile], Progress | None]
 """Gives the progress function for a file that is about to be worked on."""
 
+Only = Callable[[CachedFile], bool]
+
 _STEP = 8 << 20
 _WORTH = 0.99
 """A file that would keep more of its size than this is left as it is."""
@@ -39,11 +41,11 @@ def compress_model(
     model: str | CachedModel,
     revision: str | None = None,
     *,
-    names: Collection[str] | None = None,
     cache_dir: StrPath | None = None,
     level: str = "default",
     threads: int = 0,
     dry_run: bool = False,
+    only: Only = lambda file: True,
     progress: FileProgress | None = None,
 ) -> list[FileResult]:
     """Compress the safetensors files of a cached model in place.
@@ -51,11 +53,11 @@ def compress_model(
     Args:
         model: such as "org/name", or what `find_model` gave.
         revision: a branch, tag or commit; None for main. Files that revisions share are the same blob.
-        names: of the files, where not all are meant.
         cache_dir: the cache; None for the usual one.
         level: fast, default or max.
         threads: 0 for the default number.
         dry_run: write nothing, estimate the sizes from samples.
+        only: says of a file whether to work on it.
         progress: gives the progress function of each file.
 
     Returns:
@@ -86,17 +88,17 @@ def compress_model(
         )
         return _named(result, file)
 
-    return _each(_found(model, revision, cache_dir), compress, names, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), compress, only, writing=not dry_run)
 
 
 def decompress_model(
     model: str | CachedModel,
     revision: str | None = None,
     *,
-    names: Collection[str] | None = None,
     cache_dir: StrPath | None = None,
     threads: int = 0,
     dry_run: bool = False,
+    only: Only = lambda file: True,
     progress: FileProgress | None = None,
 ) -> list[FileResult]:
     """Give the originals of a model that was compressed in place back, with the bytes that the hub has.
@@ -130,7 +132,7 @@ def decompress_model(
         )
         return _named(result, file)
 
-    return _each(_found(model, revision, cache_dir), decompress, names, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), decompress, only, writing=not dry_run)
 
 
 def verify_model(
@@ -165,7 +167,7 @@ def verify_model(
             seconds = time.monotonic() - started
             return FileResult(file.pointer, None, "verified", size, reader.size, seconds)
 
-    return _each(_found(model, revision, cache_dir), verify, None, writing=False)
+    return _each(_found(model, revision, cache_dir), verify, lambda file: True, writing=False)
 
 
 _DAMAGED = (
@@ -230,12 +232,12 @@ def _found(model: str | CachedModel, revision: str | None, cache_dir: StrPath | 
 def _each(
     model: CachedModel,
     work: Callable[[CachedFile], FileResult],
-    names: Collection[str] | None,
+    only: Only,
     *,
     writing: bool,
 ) -> list[FileResult]:
     """Do the work for each safetensors file of the model, under its lock."""
-    files = [file for file in model.weights() if names is None or file.name in names]
+    files = [file for file in model.weights() if only(file)]
     if writing:
         for file in files:
             _check_writable(file)
