@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "buffer.hpp"
+#include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
 #include "zipnn/frame.hpp"
@@ -254,6 +255,7 @@ NB_MODULE(_core, m) {
     bind_head(m);
     bind_decoding(m);
     bind_encoding(m);
+    zipnn::bindings::bind_legacy(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

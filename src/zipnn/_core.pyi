@@ -117,6 +117,43 @@ def estimate(data: Buffer, family: str, level: str, shape: tuple[int, ...] = ())
 def order0(data: Buffer, family: str) -> float:
     """Order-0 entropy of the data's fields (exponent, mantissa planes, sign apart) in bits per byte."""
 
+class LegacyFrame:
+    """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""
+
+    version: tuple[int, int, int]
+    method: str
+    input: int  # 1 bytes, 2 torch, 3 numpy
+    dtype: str
+    shape: tuple[int, ...] | None
+    delta: bool
+    streaming: bool
+    frame_size: int
+    data_size: int | None  # None where only decoding tells
+    chunked: bool
+    chunk_count: int
+    @property
+    def chunk_bytes(self) -> int:
+        """Decoded size of a whole chunk. Raises `ValueError` for frames without chunks."""
+    def extents(self, first: int, count: int) -> list[tuple[int, int]]:
+        """Offset and size in the frame of what each plane has of these chunks."""
+
+def legacy_is(head: Buffer) -> bool:
+    """Whether data that begin so are such a frame, of whatever version."""
+
+def legacy_parse(prefix: Buffer, available: int) -> LegacyFrame | int:
+    """The frame that begins so, or how many of the `available` bytes have to be given to tell."""
+
+def legacy_decode_chunks(
+    frame: LegacyFrame, pieces: list[Buffer], first: int, count: int, out: Buffer, threads: int = 0
+) -> None:
+    """Decode chunks from what `extents` says of each plane. `out` has the exact size."""
+
+def legacy_decode_parts(frame: LegacyFrame, data: Buffer, threads: int = 0) -> bytearray:
+    """Decode a frame that has no chunks, of which all bytes are given."""
+
+def legacy_undo_move(data: Buffer, dtype: str) -> None:
+    """Put sign bits that lie below the exponent of BF16 or F32 elements back in their place."""
+
 def xxh3_64(data: Buffer, seed: int = 0) -> int:
     """XXH3-64 of a buffer."""
 

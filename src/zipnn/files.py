@@ -68,7 +68,7 @@ def compress_file(
         kind = kinds.kind_of(reader)
         if kind == kinds.OTHER and job.source.name.endswith(kinds.SUFFIX):
             kinds.header_of(reader)  # its error says what is wrong with the file
-        if kind in (kinds.COMPRESSED, kinds.ARCHIVE):
+        if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY):
             return job.leave(reader, "already compressed")
         target = job.target(compressed_path(job.source, kind))
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .containers import kinds
 from .containers.archive import Archive
+from .containers.legacy_stream import LegacyFile
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .errors import MismatchError
@@ -19,6 +20,7 @@ from .storage.filereader import FileReader, Read
 
 StrPath = str | os.PathLike[str]
 _STEP = 8 << 20
+_NO_CHECKSUMS = "zipnn 0.1 to 0.5 wrote no checksums: damage can go unseen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def _decode(reader: FileReader, kind: str, threads: int, report: Progress) -> _O
     content = kinds.open_content(reader)
     for offset, piece in content.original_pieces(threads):
         report(offset + len(piece), content.original_size)
-    return len(content.tensors) if isinstance(content, TensorFile) else 0, content.original_size, ()
+    tensors = len(content.tensors) if isinstance(content, TensorFile) else 0
+    return tensors, content.original_size, (_NO_CHECKSUMS,) if kinds.is_old(content) else ()
 
 
 def _compare(one: FileReader, kind: str, two: FileReader, threads: int, report: Progress) -> _Outcome:
@@ -127,7 +130,7 @@ def _compare_bytes(
 
 
 def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[tuple[int, memoryview]]]:
-    if kind in (kinds.COMPRESSED, kinds.ARCHIVE):
+    if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY):
         content = kinds.open_content(reader)
         return content.original_size, content.original_pieces(threads)
     steps = range(0, reader.size, _STEP)
@@ -135,6 +138,9 @@ def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[
 
 
 def _reading(reader: FileReader, kind: str, threads: int) -> tuple[int, Read]:
+    if kind == kinds.LEGACY:
+        legacy = LegacyFile(reader)
+        return legacy.original_size, legacy.reading(threads)
     if kind != kinds.ARCHIVE:
         return reader.size, reader.read
     archive = Archive(reader)

@@ -15,6 +15,7 @@
 #endif
 
 #define ZIPNN_TARGET avx2
+#include "simd/generic/backward.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -66,6 +67,9 @@ const Kernels avx2_kernels = {
     .layered_encode = avx2::vectors::layered_encode<Layered256>,
     .rans_decode = avx2::x86::rans_decode,
     .rans_encode = avx2::rans_encode,
+    .backward_decode = avx2::backward_decode,
+    .merge_moved16 = avx2::merge_moved16,
+    .merge_moved32 = avx2::merge_moved32,
 };
 
 }  // namespace zipnn

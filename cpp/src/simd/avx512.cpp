@@ -25,6 +25,7 @@
 #endif
 
 #define ZIPNN_TARGET avx512
+#include "simd/generic/backward.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -73,6 +74,9 @@ const Kernels avx512_kernels = {
     .layered_encode = avx512::vectors::layered_encode<avx512::x86::Vector>,
     .rans_decode = avx512::x86::rans_decode,
     .rans_encode = avx512::rans_encode,
+    .backward_decode = avx512::backward_decode,
+    .merge_moved16 = avx512::merge_moved16,
+    .merge_moved32 = avx512::merge_moved32,
 };
 
 }  // namespace zipnn

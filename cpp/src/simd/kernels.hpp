@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -43,6 +44,25 @@ struct Ahead {
         for (std::size_t at = 0; at < now; at += 64) prefetch_to_l2(memory.data() + at);
         memory = memory.subspan(now);
     }
+};
+
+/// Longest code of a Huffman stream that is read backwards.
+inline constexpr unsigned max_backward_bits = 12;
+
+/// What such a stream looks up with the next `log` bits, the first one highest: up to six symbols.
+struct BackwardTable {
+    unsigned log;
+    /// Bits 0..7: code bits used; 8..15: number of symbols (1..6); the first symbol above, and so on.
+    std::array<std::uint64_t, std::size_t{1} << max_backward_bits> entries;
+    /// One symbol each: symbol << 8 | length.
+    std::array<std::uint16_t, std::size_t{1} << max_backward_bits> single;
+};
+
+struct BackwardIn {
+    const std::uint8_t* source;
+    std::size_t size;      ///< at least 1; the last byte is not 0
+    std::uint8_t* target;  ///< `symbols` bytes
+    std::size_t symbols;
 };
 
 struct Kernels {
@@ -110,6 +130,14 @@ struct Kernels {
     /// for each symbol in front of it.
     void (*rans_encode)(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
                         std::size_t n, std::uint8_t* words, RansState& state);
+
+    /// Decodes one or four Huffman streams of RFC 8878. False if one is not used up exactly. Safe on any
+    /// streams: reads and writes stay within them and their targets.
+    bool (*backward_decode)(const BackwardTable& table, const BackwardIn* streams, std::size_t count);
+
+    /// Elements of 2 or 4 bytes from planes in which the sign lies below the exponent.
+    void (*merge_moved16)(const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
+    void (*merge_moved32)(const std::uint8_t* const* planes, std::size_t n, std::uint8_t* elements);
 };
 
 /// The kernels for this processor: the best that it can run, or what ZIPNN_SIMD names (scalar, 128, avx2,

@@ -4,6 +4,7 @@
 #include "simd/generic/prelude.hpp"
 
 #define ZIPNN_TARGET scalar
+#include "simd/generic/backward.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -30,6 +31,9 @@ const Kernels scalar_kernels = {
     .layered_encode = scalar::layered_encode,
     .rans_decode = scalar::rans_decode,
     .rans_encode = scalar::rans_encode,
+    .backward_decode = scalar::backward_decode,
+    .merge_moved16 = scalar::merge_moved16,
+    .merge_moved32 = scalar::merge_moved32,
 };
 
 }  // namespace zipnn

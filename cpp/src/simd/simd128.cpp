@@ -27,6 +27,7 @@
 #include "simd/v128/neon.hpp"
 #endif
 
+#include "simd/generic/backward.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -77,6 +78,9 @@ const Kernels simd128_kernels = {
     .layered_encode = simd128::vectors::layered_encode<Layered128>,
     .rans_decode = simd128::rans_decode,
     .rans_encode = simd128::rans_encode,
+    .backward_decode = simd128::backward_decode,
+    .merge_moved16 = simd128::merge_moved16,
+    .merge_moved32 = simd128::merge_moved32,
 };
 
 }  // namespace zipnn

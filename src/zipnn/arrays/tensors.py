@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import frames
+from .. import frames, legacy
 from ..errors import CorruptError, FormatError
 from ..frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH, FrameReader
-from . import buffers, dtype_names
+from . import buffers, dtype_names, legacy_results
 from .frameworks import Framework, open_framework
 
 _FRAMEWORK_NAMES = ("bytes", "np", "pt")
@@ -56,7 +56,8 @@ def decompress(
     """Give back what `compress` was given.
 
     Args:
-        frame: a bytes-like object that holds exactly one frame.
+        frame: a bytes-like object that holds exactly one frame, or what zipnn 0.1 to 0.5 gave (then the
+            result is what that would have given: bytes, or a NumPy array or torch tensor).
         out: where to decode to instead of into new memory: a writable contiguous buffer, a NumPy array
             or a torch tensor (on the CPU) of the right size. One with elements larger than a byte must
             have the data's dtype. When an error is raised its content is undefined.
@@ -78,7 +79,10 @@ def decompress(
         raise ValueError(f"framework {framework!r} is not known: choose from {', '.join(_FRAMEWORK_NAMES)}")
     if framework is not None and out is not None:
         raise ValueError("give out= or framework=, not both")
-    reader = _open(frame)
+    view = buffers.flat_bytes(frame)
+    if legacy.is_legacy(view):
+        return legacy_results.decompress(view, out, framework, threads or 0)
+    reader = _open(view)
     if out is not None:
         return _decode_out(reader, out, threads or 0)
     chosen = framework or _GIVES[reader.head.kind]
@@ -87,9 +91,7 @@ def decompress(
     return _decode_array(reader, open_framework(chosen), threads or 0)
 
 
-def _open(frame: Any) -> FrameReader:
-    view = buffers.flat_bytes(frame)
-
+def _open(view: memoryview) -> FrameReader:
     def read(offset: int, size: int) -> memoryview:
         return view[offset : offset + size]
 

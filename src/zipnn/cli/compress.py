@@ -73,4 +73,4 @@ def default_output(path: Path) -> Path:
 
     with FileReader(path) as reader:
         kind = kinds.kind_of(reader)
-    return path if kind in (kinds.COMPRESSED, kinds.ARCHIVE) else compressed_path(path, kind)
+    return path if kind in (kinds.COMPRESSED, kinds.ARCHIVE, kinds.LEGACY) else compressed_path(path, kind)

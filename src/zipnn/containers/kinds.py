@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..errors import CorruptError, FormatError, error_place
+from ..legacy import is_legacy
 from ..storage.filereader import FileReader
-from . import archive, safetensors_header
+from . import archive, legacy_tensors, safetensors_header
 from .archive import Archive
+from .legacy_stream import LegacyFile
 from .safetensors import TensorFile
 from .safetensors_header import Header
 from .safetensors_layout import FORMAT_KEY
@@ -17,6 +19,7 @@ from .safetensors_layout import FORMAT_KEY
 SAFETENSORS = "safetensors"
 COMPRESSED = "compressed safetensors"
 ARCHIVE = "archive"
+LEGACY = "stream of zipnn 0.1 to 0.5"
 OTHER = "other"
 SUFFIX = ".safetensors"  # a file of this name that is not of this kind is a mistake
 
@@ -30,6 +33,8 @@ def kind_of(reader: FileReader) -> str:
     head = _head(reader)
     if head.startswith(archive.MAGIC):
         return ARCHIVE
+    if is_legacy(head):
+        return LEGACY
     if not safetensors_header.looks_like(head, reader.size):
         return OTHER
     try:
@@ -38,13 +43,15 @@ def kind_of(reader: FileReader) -> str:
         raise
     except FormatError:
         return OTHER
-    return COMPRESSED if FORMAT_KEY in (header.metadata or {}) else SAFETENSORS
+    ours = FORMAT_KEY in (header.metadata or {}) or legacy_tensors.is_legacy(header, reader)
+    return COMPRESSED if ours else SAFETENSORS
 
 
 class Content(Protocol):
     """What a compressed file holds."""
 
-    original_size: int
+    @property
+    def original_size(self) -> int: ...
 
     def original_pieces(self, threads: int = 0) -> Iterator[tuple[int, memoryview]]: ...
 
@@ -59,12 +66,19 @@ def open_content(reader: FileReader) -> Content:
     head = _head(reader)
     if head.startswith(archive.MAGIC):
         return Archive(reader)
+    if is_legacy(head):
+        return LegacyFile(reader)
     # A file of the name is taken by its word, so that the error says what is wrong with it.
     if safetensors_header.looks_like(head, reader.size) or reader.path.name.endswith(SUFFIX):
         file = TensorFile(reader)
         if file.compressed:
             return file
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
+
+
+def is_old(content: Content) -> bool:
+    """Whether zipnn 0.1 to 0.5 wrote it."""
+    return isinstance(content, LegacyFile) or (isinstance(content, TensorFile) and content.legacy)
 
 
 def _head(reader: FileReader) -> bytes:

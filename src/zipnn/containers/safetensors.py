@@ -13,6 +13,7 @@ from .. import _core
 from ..errors import CorruptError, FormatError, error_place
 from ..frames import FrameReader
 from ..storage.filereader import BlockReader, FileReader, Read
+from . import legacy_tensors
 from .safetensors_header import TensorInfo
 from .safetensors_layout import read_layout
 from .stored import Data, StoredBytes
@@ -43,6 +44,7 @@ class TensorFile:
     Attributes:
         path: where it is.
         compressed: whether zipnn wrote it.
+        legacy: whether that was zipnn 0.5.
         metadata: `__metadata__` of the original, or None where it had none.
         tensors: the tensors in the order of the original header. dtype, shape and offsets are the
             original's.
@@ -57,6 +59,7 @@ class TensorFile:
         with error_place(f"file {self.path}"):
             self._layout = read_layout(reader)
         self.compressed = self._layout.compressed
+        self.legacy = self._layout.legacy is not None
         self.metadata = self._layout.header.metadata
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(self._layout.header.tensors)
         self.size = reader.size
@@ -118,12 +121,16 @@ class TensorFile:
         return self._layout.places[name].size
 
     def codec(self, name: str) -> str:
-        """How the tensor is stored: `raw`, or what its frame says."""
+        """How the tensor is stored: `raw`, `legacy`, or what its frame says."""
+        if self._layout.legacy is not None:
+            return "legacy" if self._layout.legacy[name] == "stream" else "raw"
         frame = self._frame_head(name)
         return frame.head.codec if frame else "raw"
 
     def reference(self, name: str) -> str | None:
         """The tensor that this one is stored as a reference to, or None."""
+        if self._layout.legacy is not None:
+            return None
         frame = self._frame_head(name)
         return frame.head.reference if frame else None
 
@@ -161,6 +168,10 @@ class TensorFile:
     def _open(self, name: str, read: Read) -> Data:
         """The data of a tensor through `read`, references resolved."""
         info = self.tensors[name]
+        if self._layout.legacy is not None:
+            return legacy_tensors.open_data(
+                self._section(name, read), self._layout.places[name].size, info, self._layout.legacy[name]
+            )
         if not self._layout.is_frame(name):
             checksums = self._layout.checksums[name] if self.compressed else None
             start = self._layout.places[name].start

@@ -204,24 +204,26 @@ def _elements(shape: list[int]) -> int:
     return count
 
 
-def render(metadata: dict[str, str], tensors: Iterable[TensorInfo], size: int = 0) -> bytes:
+def render(metadata: dict[str, str] | None, tensors: Iterable[TensorInfo], size: int = 0) -> bytes:
     """A prefix whose JSON is padded with spaces to a multiple of 8 bytes, and to `size` bytes in all.
 
     Args:
-        metadata: `__metadata__`.
+        metadata: `__metadata__`; None for none.
         tensors: in the order to write; their `start` and `stop` count from the end of the prefix.
         size: what the prefix was estimated at; 0 to find out.
     """
     quote = json.encoder.encode_basestring
-    pairs = ",".join(f"{quote(key)}:{quote(value)}" for key, value in metadata.items())
-    parts = [f'{{"__metadata__":{{{pairs}}}']
+    parts = []
+    if metadata is not None:
+        pairs = ",".join(f"{quote(key)}:{quote(value)}" for key, value in metadata.items())
+        parts.append(f'"__metadata__":{{{pairs}}}')
     for info in tensors:
         shape = ",".join(map(str, info.shape))
         parts.append(
             f'{quote(info.name)}:{{"dtype":{quote(info.dtype)},"shape":[{shape}],'
             f'"data_offsets":[{info.start},{info.stop}]}}'
         )
-    text = ",".join(parts).encode() + b"}"
+    text = b"{" + ",".join(parts).encode() + b"}"
     padded = max(size, (8 + len(text) + 7) // 8 * 8)
     if size and padded > size:
         raise AssertionError("a header grew beyond the room reserved for it")

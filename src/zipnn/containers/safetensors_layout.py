@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..errors import CorruptError, UnsupportedVersionError, error_place
 from ..frames import FrameReader
 from ..storage.filereader import BlockReader, FileReader
-from . import restoration, safetensors_header, stored
+from . import legacy_tensors, restoration, safetensors_header, stored
+from .legacy_tensors import Held
 from .restoration import Restoration
 from .safetensors_header import Header, TensorInfo
 
@@ -32,6 +33,7 @@ class Layout:
         places: where each tensor's bytes or frame lie in this file.
         checksums: of the granules of each tensor that a compressed file stores raw. A tensor of a
             compressed file that is not in here is a frame.
+        legacy: how the tensors are held by a file that zipnn 0.5 wrote; None for others.
     """
 
     compressed: bool
@@ -39,6 +41,7 @@ class Layout:
     original: Restoration
     places: dict[str, TensorInfo]
     checksums: dict[str, tuple[int, ...]]
+    legacy: dict[str, Held] | None = None
 
     def is_frame(self, name: str) -> bool:
         """Whether the tensor is stored as a frame."""
@@ -68,6 +71,12 @@ def read_layout(reader: FileReader) -> Layout:
     prefix = safetensors_header.read_prefix(reader.read, reader.size)
     header = safetensors_header.parse(prefix, reader.size)
     if not is_compressed(header):
+        if legacy_tensors.is_legacy(header, reader):
+            original_header, held = legacy_tensors.read_original(header, reader)
+            prefix = legacy_tensors.prefix_of(original_header)
+            size = max((info.stop for info in original_header.tensors.values()), default=len(prefix))
+            original = Restoration(size, prefix, (), ())
+            return Layout(True, original_header, original, header.tensors, {}, held)
         gaps = tuple((offset, memoryview(b"")) for offset, _ in header.gaps(reader.size))
         return Layout(False, header, Restoration(reader.size, prefix, gaps, ()), header.tensors, {})
     original = _read_restoration(reader, header)
