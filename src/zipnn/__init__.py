@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
+    from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
     from zipnn.trees import compress_tree, decompress_tree, verify_tree
 
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "compress_on_save",
     "compress_tree",
     "decompress",
     "decompress_file",
@@ -55,6 +58,9 @@ __all__ = [
     "save_file",
     "verify_file",
     "verify_tree",
+    "zipnn_hf",
+    "zipnn_safetensors",
+    "zipnn_unhook",
 ]
 
 _MODULES = {
@@ -72,6 +78,8 @@ _MODULES = {
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
     "zipnn.access.saving": ("save_file",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
+    "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
+    "zipnn.plugins.saving": ("compress_on_save",),
     "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
