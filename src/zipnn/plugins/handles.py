@@ -7,6 +7,7 @@ address, from the moment that it is made: whoever gets the address next is enter
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections import OrderedDict
@@ -203,5 +204,6 @@ def _after_fork() -> None:
     _files.clear()  # their locks, too
 
 
+atexit.register(_files.clear)  # the core wants to see its objects gone at the end
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
