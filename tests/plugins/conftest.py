@@ -76,7 +76,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sharded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model in several files."""
-    return save_llama(tmp_path_factory.mktemp("sharded") / "tiny-sh", max_shard_size="100KB")
+    return save_llama(tmp_path_factory.mktemp("sharded") / "tiny-sh", max_shard_size="50KB")
 
 
 def save_llama(folder: Path, **options: Any) -> Path:
