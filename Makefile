@@ -56,7 +56,7 @@ test-sanitize: $(VENV)/tools
 test-aarch64: $(VENV)/tools
 	scripts/test_aarch64.sh $(if $(CI),--required)
 
-test-python: $(VENV)/tested $(VENV)/built
+test-python: $(VENV)/tested $(VENV)/built $(if $(TORCH),$(VENV)/old/made)
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/tested $(VENV)/built $(PEERS)/made
@@ -85,6 +85,11 @@ $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
 	$(PIP) install --quiet --group test --group lint
 	touch $@
+
+# The release before 1.0, apart since the package has the same name. Where pip cannot install it, its tests
+# are skipped.
+$(VENV)/old/made: $(VENV)/tested scripts/old_release.py
+	$(BIN)/python -m scripts.old_release $(@D)
 
 # Apart, for one of the peers is a package called zipnn too.
 $(PEERS)/made: benchmarks/peers.txt benchmarks/environment.py

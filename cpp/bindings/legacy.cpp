@@ -84,6 +84,14 @@ void decode_chunks(const Frame& frame, const nb::list& pieces, std::size_t first
     legacy::decode_chunks(chunks_of(frame), first, count, sources, target.mutable_bytes(), threads);
 }
 
+/// Of undefined content, if none is given: it is not cleared, which would take as long as decoding.
+nb::object make_bytearray(const void* content, std::size_t size) {
+    PyObject* made =
+        PyByteArray_FromStringAndSize(static_cast<const char*>(content), static_cast<Py_ssize_t>(size));
+    if (made == nullptr) throw nb::python_error();
+    return nb::steal(made);
+}
+
 nb::object decode_parts(const Frame& frame, nb::handle bytes, unsigned threads) {
     const Buffer source(bytes);
     std::vector<std::uint8_t> data;
@@ -91,10 +99,7 @@ nb::object decode_parts(const Frame& frame, nb::handle bytes, unsigned threads) 
         const nb::gil_scoped_release release;
         data = legacy::decode_parts(frame, source.bytes(), threads);
     }
-    PyObject* made = PyByteArray_FromStringAndSize(reinterpret_cast<const char*>(data.data()),
-                                                   static_cast<Py_ssize_t>(data.size()));
-    if (made == nullptr) throw nb::python_error();
-    return nb::steal(made);
+    return make_bytearray(data.data(), data.size());
 }
 
 }  // namespace
@@ -116,6 +121,7 @@ void bind_legacy(nb::module_& m) {
         "prefix"_a, "available"_a);
     m.def("legacy_decode_chunks", &decode_chunks, "frame"_a, "pieces"_a, "first"_a, "count"_a, "out"_a,
           "threads"_a = 0);
+    m.def("legacy_room", [](std::size_t size) { return make_bytearray(nullptr, size); }, "size"_a);
     m.def("legacy_decode_parts", &decode_parts, "frame"_a, "data"_a, "threads"_a = 0);
     m.def(
         "legacy_undo_move",

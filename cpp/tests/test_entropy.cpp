@@ -129,10 +129,10 @@ TEST(huffman_round_trip) {
                 targets.emplace_back(n);
             }
             for (std::size_t i = 0; i < count; ++i) {
-                bool unseen = true;
-                const std::size_t size = active_kernels().huffman_encode(encode, symbols[i].data(), n,
-                                                                         payloads[i].data(), &unseen);
-                CHECK(!unseen);
+                UnseenMap unseen{};
+                const std::size_t size =
+                    active_kernels().huffman_encode(encode, symbols[i].data(), n, payloads[i].data(), unseen);
+                CHECK(unseen == UnseenMap{});
                 tiles.push_back({payloads[i].data(), size, targets[i].data(), n});
             }
             build_decode_table(lengths, decode, random.below(3) != 0);
@@ -157,10 +157,10 @@ TEST(layered_round_trip) {
         for (const std::size_t n : sizes) {
             const auto symbols = symbols_of(counts, n, random);
             Padded payload(2 * n + 16), target((n + 63) / 64 * 64);
-            bool unseen = true;
+            UnseenMap unseen{};
             const std::size_t size =
-                active_kernels().layered_encode(table, symbols.data(), n, payload.data(), &unseen);
-            CHECK(!unseen);
+                active_kernels().layered_encode(table, symbols.data(), n, payload.data(), unseen);
+            CHECK(unseen == UnseenMap{});
             CHECK(active_kernels().layered_decode(table, {payload.data(), size, target.data(), n}));
             CHECK(std::equal(symbols.begin(), symbols.end(), target.data()));
             CHECK(target.untouched_behind((n + 63) / 64 * 64) && target.untouched_before());
@@ -209,14 +209,14 @@ TEST(unseen_symbols_are_reported) {
     counts[11] = 3;
     const std::vector<std::uint8_t> symbols = {10, 11, 12, 10};
     std::uint8_t target[32];
-    bool unseen = false;
+    UnseenMap unseen{}, wanted{4};
     HuffmanEncodeTable table;
     build_encode_table(huffman_lengths(counts, short_code_bits), table);
-    active_kernels().huffman_encode(table, symbols.data(), symbols.size(), target, &unseen);
-    CHECK(unseen);
-    unseen = false;
-    active_kernels().layered_encode(layered_table(counts), symbols.data(), symbols.size(), target, &unseen);
-    CHECK(unseen);
+    active_kernels().huffman_encode(table, symbols.data(), symbols.size(), target, unseen);
+    CHECK(unseen == wanted);
+    unseen = {};
+    active_kernels().layered_encode(layered_table(counts), symbols.data(), symbols.size(), target, unseen);
+    CHECK(unseen == wanted);
 }
 
 TEST(logarithm_in_integers) {

@@ -263,13 +263,13 @@ TEST(kernels_agree_on_codes) {
                            std::equal(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(one_size),
                                       other.begin());
                 };
-                bool one_unseen = false, other_unseen = true;
+                UnseenMap one_unseen{}, other_unseen{};
 
                 const LayeredTable layered = layered_table(counts_of(learned));
                 const std::size_t size =
-                    scalar_kernels.layered_encode(layered, symbols.data(), n, one.data(), &one_unseen);
+                    scalar_kernels.layered_encode(layered, symbols.data(), n, one.data(), one_unseen);
                 CHECK(same_payload(
-                    size, kernels.layered_encode(layered, symbols.data(), n, other.data(), &other_unseen)));
+                    size, kernels.layered_encode(layered, symbols.data(), n, other.data(), other_unseen)));
                 CHECK(one_unseen == other_unseen);
                 std::vector<std::uint8_t> scalar_back(n + slack);
                 CHECK(scalar_kernels.layered_decode(layered, {one.data(), size, scalar_back.data(), n}));
@@ -283,9 +283,9 @@ TEST(kernels_agree_on_codes) {
                 build_encode_table(lengths, encode);
                 build_decode_table(lengths, decode);
                 const std::size_t coded =
-                    scalar_kernels.huffman_encode(encode, symbols.data(), n, one.data(), &one_unseen);
+                    scalar_kernels.huffman_encode(encode, symbols.data(), n, one.data(), one_unseen);
                 CHECK(same_payload(
-                    coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), &other_unseen)));
+                    coded, kernels.huffman_encode(encode, symbols.data(), n, other.data(), other_unseen)));
                 CHECK(one_unseen == other_unseen);
                 Ahead ahead{};
                 const TileIn scalar_tile{one.data(), coded, scalar_back.data(), n};

@@ -151,6 +151,9 @@ def legacy_decode_chunks(
 def legacy_decode_parts(frame: LegacyFrame, data: Buffer, threads: int = 0) -> bytearray:
     """Decode a frame that has no chunks, of which all bytes are given."""
 
+def legacy_room(size: int) -> bytearray:
+    """A bytearray whose content is undefined (it is not cleared first)."""
+
 def legacy_undo_move(data: Buffer, dtype: str) -> None:
     """Put sign bits that lie below the exponent of BF16 or F32 elements back in their place."""
 

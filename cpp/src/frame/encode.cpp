@@ -20,26 +20,38 @@
 namespace zipnn {
 namespace {
 
-/// Escapes of the elements outside a layout's window.
-std::vector<std::uint32_t> exponent_escapes(const Layout& layout, unsigned base, Bytes elements) {
-    std::vector<std::uint32_t> escapes;
-    const auto exponent_at = [&](std::size_t i) {
-        return load_le<std::uint16_t>(elements.data() + (i + 1) * layout.width - 2) >> 7 & 0xffU;
-    };
-    const auto outside = [&](unsigned exponent) {
-        return exponent != 0 && exponent - base - 1 >= window_exponents;
-    };
-    // They are rare: whole blocks are looked at first, which compilers do with vectors.
-    constexpr std::size_t block = 256;
+/// Adds the escapes of the elements outside a layout's window; the first element is number `first`.
+void add_exponent_escapes(const Layout& layout, unsigned base, Bytes elements, std::size_t first,
+                          std::vector<std::uint32_t>& escapes) {
     const std::size_t n = elements.size() / layout.width;
-    for (std::size_t first = 0; first < n; first += block) {
-        const std::size_t end = std::min(n, first + block);
-        unsigned any = 0;
-        for (std::size_t i = first; i < end; ++i) any |= outside(exponent_at(i)) ? 1U : 0U;
-        if (any == 0) continue;
-        for (std::size_t i = first; i < end; ++i)
-            if (const unsigned exponent = exponent_at(i); outside(exponent))
-                escapes.push_back(static_cast<std::uint32_t>(i) | escape_exponent | exponent << 24);
+    for (std::size_t i = 0; i < n; ++i) {
+        const unsigned exponent =
+            load_le<std::uint16_t>(elements.data() + (i + 1) * layout.width - 2) >> 7 & 0xffU;
+        if (exponent != 0 && exponent - base - 1 >= window_exponents)
+            escapes.push_back(static_cast<std::uint32_t>(first + i) | escape_exponent | exponent << 24);
+    }
+}
+
+/// Elements that are split at a time: escapes are looked for where a part of a chunk has some.
+constexpr std::size_t split_at_once = 512;
+
+/// Splits the elements of a chunk into planes. Returns the escapes of those outside the layout's window.
+std::vector<std::uint32_t> split_chunk(const Coder& coder, Bytes elements,
+                                       const std::array<std::uint8_t*, max_planes>& planes) {
+    const Layout& layout = coder.properties();
+    const std::size_t n = elements.size() / layout.width;
+    std::vector<std::uint32_t> escapes;
+    if (!layout.windowed()) {
+        active_kernels().split(coder.layout, coder.base, elements.data(), n, planes.data());
+        return escapes;
+    }
+    std::array<std::uint8_t*, max_planes> part = planes;
+    for (std::size_t first = 0; first < n; first += split_at_once) {
+        const std::size_t count = std::min(split_at_once, n - first);
+        const Bytes data = elements.subspan(first * layout.width, count * layout.width);
+        if (active_kernels().split(coder.layout, coder.base, data.data(), count, part.data()))
+            add_exponent_escapes(layout, coder.base, data, first, escapes);
+        for (std::size_t p = 0; p < layout.planes; ++p) part[p] += count;
     }
     return escapes;
 }
@@ -73,9 +85,7 @@ void encode_chunk(const PlaneEncoder& encoder, Bytes chunk, std::uint64_t start,
     std::array<std::uint8_t*, max_planes> planes{};
     thread_local std::array<Scratch, max_planes> scratch;
     for (std::size_t p = 0; p < layout.planes; ++p) planes[p] = scratch[p].reserve(n);
-    std::vector<std::uint32_t> exponents;
-    if (active_kernels().split(coder.layout, coder.base, chunk.data(), n, planes.data()))
-        exponents = exponent_escapes(layout, coder.base, chunk.first(n * layout.width));
+    const std::vector<std::uint32_t> exponents = split_chunk(coder, chunk.first(n * layout.width), planes);
     encode_first_plane(encoder, {planes[0], n}, first, exponents, planes[1], out);
     for (std::size_t p = 1; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, first, {}, {}, out);
     append(out, chunk.subspan(n * layout.width));

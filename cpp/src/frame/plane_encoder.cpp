@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "frame/plane_decoder.hpp"
@@ -21,11 +22,12 @@ bool all_equal(Bytes bytes) {
     return bytes.size() < 2 || std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-/// Positions in the tile of symbols that the table has no code for.
-template <typename IsUnseen>
-void list_unseen(Bytes symbols, IsUnseen is_unseen, std::vector<std::uint32_t>& unseen) {
-    for (std::size_t i = 0; i < symbols.size(); ++i)
-        if (is_unseen(symbols[i])) unseen.push_back(static_cast<std::uint32_t>(i));
+/// Adds the positions in the tile of symbols that have no code.
+void list_unseen(const UnseenMap& map, std::vector<std::uint32_t>& unseen) {
+    for (std::size_t word = 0; word < map.size(); ++word)
+        for (std::uint64_t bits = map[word]; bits != 0; bits &= bits - 1)
+            unseen.push_back(static_cast<std::uint32_t>(64 * word) +
+                             static_cast<std::uint32_t>(std::countr_zero(bits)));
 }
 
 }  // namespace
@@ -75,22 +77,14 @@ std::size_t PlaneEncoder::choose_table(const PlaneTables& tables, std::size_t co
 void PlaneEncoder::encode_code(std::size_t plane, std::size_t table, Bytes symbols, std::uint8_t* target,
                                Tile& tile) const {
     const Kernels& kernels = active_kernels();
-    bool unseen = false;
+    UnseenMap unseen{};
     if (const LayeredTable* layered = layered_of(coder_.planes[plane][table])) {
-        tile.size = kernels.layered_encode(*layered, symbols.data(), symbols.size(), target, &unseen);
-        if (unseen)
-            list_unseen(
-                symbols, [&](std::uint8_t s) { return layered->rank[s] == LayeredTable::unseen; },
-                tile.unseen);
+        tile.size = kernels.layered_encode(*layered, symbols.data(), symbols.size(), target, unseen);
     } else {
         const HuffmanEncodeTable& huffman = *planes_[plane].huffman[table];
-        tile.size = kernels.huffman_encode(huffman, symbols.data(), symbols.size(), target, &unseen);
-        if (unseen)
-            list_unseen(
-                symbols,
-                [&](std::uint8_t s) { return (huffman.codes[s] & HuffmanEncodeTable::unseen_flag) != 0; },
-                tile.unseen);
+        tile.size = kernels.huffman_encode(huffman, symbols.data(), symbols.size(), target, unseen);
     }
+    list_unseen(unseen, tile.unseen);
     tile.sized = true;
 }
 
@@ -137,7 +131,8 @@ PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, E
         const Table& table = tables[index];
         const Ranking* ranking = ranking_of(table);
         if (const auto* constant = std::get_if<ConstantTable>(&table)) {
-            list_unseen(symbols, [&](std::uint8_t s) { return s != constant->value; }, tile.unseen);
+            for (std::size_t i = 0; i < symbols.size(); ++i)
+                if (symbols[i] != constant->value) tile.unseen.push_back(static_cast<std::uint32_t>(i));
         } else if (ranking != nullptr) {
             TileBuffer groups;
             active_kernels().rank(*ranking, extra.shift, symbols.data(), symbols.size(), groups.data(),

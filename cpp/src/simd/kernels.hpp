@@ -46,6 +46,9 @@ struct Ahead {
     }
 };
 
+/// Which symbols of a tile have no code: bit i % 64 of word i / 64 for symbol i.
+using UnseenMap = std::array<std::uint64_t, tile_elements / 64>;
+
 /// Longest code of a Huffman stream that is read backwards.
 inline constexpr unsigned max_backward_bits = 12;
 
@@ -109,16 +112,16 @@ struct Kernels {
                            Ahead& ahead);
 
     /// Encodes `n` symbols, last to first. Returns the payload's size; `target` has room for
-    /// 2*n + 16 bytes. `unseen` is set if a symbol has no code (it is written as the fallback).
+    /// 2*n + 16 bytes. Symbols without a code are written as the fallback and added to `unseen`.
     std::size_t (*huffman_encode)(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen);
+                                  std::uint8_t* target, UnseenMap& unseen);
 
     /// As huffman_decode, for one layered tile; may write up to the next multiple of 64 elements.
     bool (*layered_decode)(const LayeredTable& table, const TileIn& tile);
 
     /// As huffman_encode; `target` has room for 2*n + 16 bytes.
     std::size_t (*layered_encode)(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen);
+                                  std::uint8_t* target, UnseenMap& unseen);
 
     /// Decodes `n` symbols whose contexts, which `slots` has, are known; `state` goes on to the next symbols.
     /// Element i uses lane i % 32. `slack` bytes behind the words can be read. False if the words do not

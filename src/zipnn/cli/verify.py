@@ -91,7 +91,9 @@ def _verify_file(
     elif result.kind == kinds.SAFETENSORS:
         line = [f"{text.name(path)}: well-formed", *tensors]
     else:
-        line = [f"{text.name(path)}: intact", *tensors, *pace]
+        # What has no checksums is noted, and not called intact.
+        state = "readable" if result.notes else "intact"
+        line = [f"{text.name(path)}: {state}", *tensors, *pace]
     console.result(", ".join(line))
     for note in result.notes:
         console.result(f"  note: {text.name(note)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Safetensors files whose tensors zipnn 0.5 compressed (docs/legacy.md), and what is wrong in them repaired."""
+"""Safetensors files whose tensors zipnn 0.5 compressed (docs/legacy.md), what is wrong in them repaired."""
 
 from __future__ import annotations
 

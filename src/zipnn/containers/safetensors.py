@@ -178,8 +178,8 @@ class TensorFile:
             return StoredBytes(
                 self._section(name, read),
                 info.size,
-                lambda offset, buffer: self._reader.read_into(start + offset, buffer),
                 checksums,
+                lambda offset, buffer: self._reader.read_into(start + offset, buffer),
             )
         frame = self._open_frame(name, read)
         target = frame.head.reference

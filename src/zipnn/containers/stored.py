@@ -28,15 +28,19 @@ class StoredBytes:
     Args:
         read: where the bytes come from.
         size: how many there are.
-        read_into: the same, into memory that is given.
         checksums: XXH3-64 of each granule; None where nobody wrote them down.
+        read_into: as `read`, into memory that is given; None to copy.
     """
 
     def __init__(
-        self, read: Read, size: int, read_into: ReadInto, checksums: tuple[int, ...] | None = None
+        self,
+        read: Read,
+        size: int,
+        checksums: tuple[int, ...] | None = None,
+        read_into: ReadInto | None = None,
     ) -> None:
         self._read = read
-        self._read_into = read_into
+        self._read_into = read_into or self._copy_into
         self._size = size
         self._checksums = checksums
 
@@ -65,6 +69,11 @@ class StoredBytes:
         """Everything in order, in pieces of bounded size."""
         for start in range(0, self._size, _WINDOW):
             yield self.decode_range(start, min(start + _WINDOW, self._size), threads)
+
+    def _copy_into(self, offset: int, buffer: memoryview) -> None:
+        for start in range(0, len(buffer), _WINDOW):
+            piece = buffer[start : start + _WINDOW]
+            piece[:] = self._read(offset + start, len(piece))
 
     def _check(self, first: int, data: memoryview) -> None:
         assert self._checksums is not None

@@ -146,7 +146,7 @@ class Stream:
         """Everything. Raises as `windows`."""
         if self.info.original_size is None:
             return bytearray(b"").join(bytes(piece) for piece in self.windows(threads, base))
-        out = bytearray(self.info.original_size)
+        out = _core.legacy_room(self.info.original_size)
         self.decode_into(out, threads, base)
         return out
 

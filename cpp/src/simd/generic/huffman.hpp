@@ -193,6 +193,10 @@ inline bool huffman_decode(const HuffmanDecodeTable& table, const TileIn* tiles,
                                          : decode_batch<max_code_bits>(table, tiles, count, ahead);
 }
 
+inline void add_unseen(UnseenMap& unseen, std::size_t i, std::uint64_t bit) {
+    unseen[i / 64] |= bit << (i % 64);
+}
+
 /// Codes joined, first one lowest, and their length.
 struct BitRun {
     std::uint64_t bits;
@@ -204,7 +208,7 @@ inline BitRun join(BitRun first, BitRun second) {
 }
 
 inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen) {
+                                  std::uint8_t* target, UnseenMap& unseen) {
     BitRun window{0, 0};
     std::uint32_t flags = 0;
     std::uint8_t* out = target;
@@ -226,7 +230,8 @@ inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::ui
         put(join(join(code_of(symbols[left - 1]), code_of(symbols[left - 2])),
                  join(code_of(symbols[left - 3]), code_of(symbols[left - 4]))));
     for (; left > 0; --left) put(code_of(symbols[left - 1]));
-    *unseen = (flags & HuffmanEncodeTable::unseen_flag) != 0;
+    if ((flags & HuffmanEncodeTable::unseen_flag) != 0)
+        for (std::size_t i = 0; i < n; ++i) add_unseen(unseen, i, table.unseen[symbols[i]] & 1U);
     return static_cast<std::size_t>(out - target) + (window.length != 0 ? 1 : 0);
 }
 

@@ -147,13 +147,12 @@ inline std::uint8_t* join_levels(Bytes c, Bytes b, Bytes a, std::uint8_t* out) {
 }
 
 inline std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen) {
+                                  std::uint8_t* target, UnseenMap& unseen) {
     std::array<std::uint8_t, tile_elements + 1> ranks_a, ranks_b, ranks_c, ranks_d;
     std::array<std::uint8_t, tile_elements / 4 + 32> a, b, c;
-    *unseen = false;
     for (std::size_t i = 0; i < n; ++i) {
         const std::uint8_t rank = table.rank[symbols[i]];
-        *unseen |= rank == LayeredTable::unseen;
+        add_unseen(unseen, i, rank == LayeredTable::unseen ? 1 : 0);
         ranks_a[i] = rank == LayeredTable::unseen ? std::uint8_t{0} : rank;
     }
     const std::size_t n_b = encode_level(ranks_a.data(), n, a.data(), ranks_b.data());

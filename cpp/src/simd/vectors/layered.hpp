@@ -48,23 +48,23 @@ bool layered_decode(const LayeredTable& table, const TileIn& tile) {
     return true;
 }
 
-/// Ranks of the symbols, 0 for unseen ones; whether there were any.
+/// Ranks of the symbols, 0 for unseen ones.
 template <typename Vector>
-bool rank_symbols(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
-                  std::uint8_t* ranks) {
+void rank_symbols(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n, std::uint8_t* ranks,
+                  UnseenMap& unseen) {
     std::size_t i = 0;
-    bool unseen = false;
+    const auto is_unseen = [&](std::size_t at) { return table.rank[symbols[at]] == LayeredTable::unseen; };
     if (Vector::Ranks::suits(table)) {
         const typename Vector::Ranks lookup(table);
         for (; i + Vector::Ranks::step <= n; i += Vector::Ranks::step)
-            unseen |= lookup.look_up(symbols + i, ranks + i);
+            if (lookup.look_up(symbols + i, ranks + i))
+                for (std::size_t at = i; at < i + Vector::Ranks::step; ++at)
+                    add_unseen(unseen, at, is_unseen(at) ? 1 : 0);
     }
     for (; i < n; ++i) {
-        const std::uint8_t rank = table.rank[symbols[i]];
-        unseen |= rank == LayeredTable::unseen;
-        ranks[i] = rank == LayeredTable::unseen ? std::uint8_t{0} : rank;
+        add_unseen(unseen, i, is_unseen(i) ? 1 : 0);
+        ranks[i] = is_unseen(i) ? std::uint8_t{0} : table.rank[symbols[i]];
     }
-    return unseen;
 }
 
 template <typename Vector>
@@ -78,10 +78,10 @@ std::size_t encode_level(const std::uint8_t* ranks, std::size_t n, std::uint8_t*
 
 template <typename Vector>
 std::size_t layered_encode(const LayeredTable& table, const std::uint8_t* symbols, std::size_t n,
-                           std::uint8_t* target, bool* unseen) {
+                           std::uint8_t* target, UnseenMap& unseen) {
     Level ranks_a, ranks_b, ranks_c, ranks_d;
     std::array<std::uint8_t, tile_elements / 4 + 32> a, b, c;
-    *unseen = rank_symbols<Vector>(table, symbols, n, ranks_a.data());
+    rank_symbols<Vector>(table, symbols, n, ranks_a.data(), unseen);
     const std::size_t n_b = encode_level<Vector>(ranks_a.data(), n, a.data(), ranks_b.data());
     const std::size_t n_c = encode_level<Vector>(ranks_b.data(), n_b, b.data(), ranks_c.data());
     const std::size_t n_d = encode_level<Vector>(ranks_c.data(), n_c, c.data(), ranks_d.data());

@@ -79,20 +79,18 @@ class BitWriter {
 };
 
 inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::uint8_t* symbols, std::size_t n,
-                                  std::uint8_t* target, bool* unseen) {
+                                  std::uint8_t* target, UnseenMap& unseen) {
     const ByteTable low(table.low.data()), high(table.high.data()), missing(table.unseen.data());
     BitWriter writer(target);
-    std::uint32_t flags = 0;
     std::size_t left = n;
     for (; left % 64 != 0; --left) {
         const std::uint32_t code = table.codes[symbols[left - 1]];
-        flags |= code;
+        add_unseen(unseen, left - 1, code >> 31);
         writer.put(code & 0xffffU, code >> 16 & 0xffU);
     }
-    __m512i missed = _mm512_setzero_si512();
     for (; left > 0; left -= 64) {
         const __m512i symbol = _mm512_loadu_si512(symbols + left - 64);
-        missed = _mm512_or_si512(missed, missing.look_up(symbol));
+        unseen[left / 64 - 1] |= _mm512_movepi8_mask(missing.look_up(symbol));
         // Interleaving within lanes of 16 bytes gives words 0..7, 16..23, ... and 8..15, 24..31, ...
         const __m512i l = low.look_up(symbol), h = high.look_up(symbol);
         const __m512i even = _mm512_unpacklo_epi8(l, h), odd = _mm512_unpackhi_epi8(l, h);
@@ -103,7 +101,6 @@ inline std::size_t huffman_encode(const HuffmanEncodeTable& table, const std::ui
         writer.put(join_quads(second));
         writer.put(join_quads(first));
     }
-    *unseen = (flags & HuffmanEncodeTable::unseen_flag) != 0 || _mm512_movepi8_mask(missed) != 0;
     return static_cast<std::size_t>(writer.end() - target);
 }
 
