@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zipnn import dcp
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
@@ -49,6 +50,7 @@ __all__ = [
     "compress_file",
     "compress_on_save",
     "compress_tree",
+    "dcp",
     "decompress",
     "decompress_file",
     "decompress_tree",
@@ -90,6 +92,8 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
+    elif name == "dcp":
+        value = importlib.import_module("zipnn.dcp")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

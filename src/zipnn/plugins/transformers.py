@@ -68,8 +68,10 @@ def _finding(original: Callable[..., Any]) -> Callable[..., Any]:
             if found is None:
                 raise
         else:
-            if not any(name.endswith(SUFFIX) for name in result[0] or ()):
-                _warn_of_twins(result[0] or ())
+            files = result[0] or ()
+            # In a folder, what an index names is not looked for until it is opened.
+            if all(not name.endswith(SUFFIX) and os.path.isfile(name) for name in files):
+                _warn_of_twins(files)
                 return result
             found = _find(call)
             if found is None:
