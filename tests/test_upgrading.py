@@ -52,6 +52,12 @@ def test_bytes_become_an_archive(tmp_path: Path, name: str) -> None:
     assert upgrade_file(path).action == "skipped"
 
 
+def test_the_oldest_suffix_tells_the_name_too(tmp_path: Path) -> None:
+    entry = put(tmp_path / "x.zpn", BYTES[0])
+    assert zipnn.decompress_file(tmp_path / "x.zpn").output == tmp_path / "x"
+    assert sha256((tmp_path / "x").read_bytes()) == entry["expected_sha256"]
+
+
 def test_bytes_that_do_not_shrink_stay_an_archive(tmp_path: Path) -> None:
     for name in ("0.5.4/odd_bfloat16_1", "0.5.4/odd_float8_e5m2_0"):
         path = tmp_path / "x.znn"

@@ -29,6 +29,7 @@ __all__ = ["FileResult", "Progress", "VerifyResult", "compress_file", "decompres
 StrPath = str | os.PathLike[str]
 
 _COMPRESSED_SUFFIX, _ARCHIVE_SUFFIX = ".znn.safetensors", ".znn"
+_OLDEST_SUFFIX = ".zpn"  # of zipnn 0.2 and 0.3
 
 
 def compress_file(
@@ -202,8 +203,11 @@ def original_path(source: Path) -> Path | None:
     stem = source.name.removesuffix(_COMPRESSED_SUFFIX)
     if stem and stem != source.name:
         return source.with_name(stem + kinds.SUFFIX)
-    stem = source.name.removesuffix(_ARCHIVE_SUFFIX)
-    return source.with_name(stem) if stem and stem != source.name else None
+    for suffix in (_ARCHIVE_SUFFIX, _OLDEST_SUFFIX):
+        stem = source.name.removesuffix(suffix)
+        if stem and stem != source.name:
+            return source.with_name(stem)
+    return None
 
 
 def _family(dtype: Any) -> str:
