@@ -321,7 +321,7 @@ def test_failure_in_a_folder(zipnn: Zipnn, folder: Path, tmp_path: Path) -> None
         (["MODEL", "--threads", "0"], "'0' is not a positive number"),
         (["MODEL", "--threads", "many"], "'many' is not a positive number"),
         (["MODEL", "--forc"], "unrecognized arguments: --forc"),
-        ([], "the following arguments are required: PATH"),
+        ([], "give a path, or --model NAME"),
     ],
 )
 @pytest.mark.parametrize("command", ["compress", "decompress"])

@@ -65,6 +65,10 @@ class Outcome:
         )
         self._console.error(message, hint)
 
+    def count_as(self, code: Exit) -> None:
+        """Let the run end with this code, though nothing went wrong with it."""
+        self._codes.add(code)
+
     def finish(self, results: Iterable[dict[str, Any]], **more: Any) -> Exit:
         """Print the JSON document, if that was asked for, and give the exit code."""
         code = next((code for code in (Exit.FAILED, Exit.EXISTS) if code in self._codes), Exit.OK)
