@@ -104,8 +104,8 @@ def _twins(files: dict[str, Path]) -> Iterator[Finding]:
                     yield Finding(
                         files[twin],
                         "twin",
-                        f"the same weights as {name}, or older ones; {newer} is newer. Some programs read one, "
-                        "some the other, some both",
+                        f"weights of {name}, or older ones ({newer} is newer): programs read one, the other, "
+                        "or both",
                         f"zipnn verify {name} {twin} says whether they are the same; keep one",
                     )
 
