@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zipnn import dcp
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
+    from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
     from zipnn.trees import compress_tree, decompress_tree, verify_tree
 
@@ -47,7 +50,9 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "compress_on_save",
     "compress_tree",
+    "dcp",
     "decompress",
     "decompress_file",
     "decompress_tree",
@@ -57,6 +62,9 @@ __all__ = [
     "save_file",
     "verify_file",
     "verify_tree",
+    "zipnn_hf",
+    "zipnn_safetensors",
+    "zipnn_unhook",
 ]
 
 _MODULES = {
@@ -75,6 +83,8 @@ _MODULES = {
     "zipnn.access.saving": ("save_file",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
+    "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
+    "zipnn.plugins.saving": ("compress_on_save",),
     "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -85,6 +95,8 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
+    elif name == "dcp":
+        value = importlib.import_module("zipnn.dcp")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

@@ -38,3 +38,6 @@ ZSTD_WINDOW_LOG = 24
 
 ALIGNMENT = 64
 """Of the memory of results: whole cache lines, and what vector instructions like best."""
+
+HUGE = 4 << 20
+"""Results from this size on get huge pages where the system has them: NumPy asks for them from here on."""

@@ -79,11 +79,11 @@ struct Code {
 void fill_several(std::span<const Code> codes, BackwardTable& table) {
     static thread_local const auto memory =
         std::make_unique<std::array<std::uint64_t, std::size_t{1} << max_backward_bits>>();
-    const unsigned log = table.log;
+    const unsigned bits = table.bits();
     // That of k bits lies at 2^k; the last is the table itself.
     (*memory)[0] = 0;
-    for (unsigned k = 0; k <= log; ++k) {
-        std::uint64_t* entries = k == log ? table.entries.data() : memory->data() + (std::size_t{1} << k);
+    for (unsigned k = 0; k <= bits; ++k) {
+        std::uint64_t* entries = k == bits ? table.entries.data() : memory->data() + (std::size_t{1} << k);
         std::size_t at = std::size_t{1} << k;
         for (const Code& code : codes) {  // from the end, where the short ones are
             if (code.length > k) break;
@@ -100,13 +100,14 @@ void fill_several(std::span<const Code> codes, BackwardTable& table) {
 
 /// The same for codes so short that there may be more than six.
 void fill_slowly(BackwardTable& table) {
-    const std::size_t size = std::size_t{1} << table.log;
-    for (std::size_t index = 0; index < size; ++index) {
+    const unsigned bits = table.bits();
+    const std::size_t mask = (std::size_t{1} << bits) - 1;
+    for (std::size_t index = 0; index <= mask; ++index) {
         std::uint64_t symbols = 0;
         unsigned used = 0, count = 0;
         while (count < 6) {
-            const unsigned single = table.single[(index << used) & (size - 1)];
-            if (used + (single & 0xffU) > table.log) break;
+            const unsigned single = table.single[((index << used) & mask) >> (bits - table.log)];
+            if (used + (single & 0xffU) > bits) break;
             symbols |= std::uint64_t{single >> 8} << (16 + 8 * count++);
             used += single & 0xffU;
         }

@@ -52,12 +52,19 @@ using UnseenMap = std::array<std::uint64_t, tile_elements / 64>;
 /// Longest code of a Huffman stream that is read backwards.
 inline constexpr unsigned max_backward_bits = 12;
 
-/// What such a stream looks up with the next `log` bits, the first one highest: up to six symbols.
+/// A table of codes up to this long decodes with a look-up of as many bits, one of longer codes with one of
+/// max_backward_bits.
+inline constexpr unsigned short_backward_bits = 11;
+
+/// What such a stream looks up with the next bits, the first one highest: up to six symbols.
 struct BackwardTable {
-    unsigned log;
+    unsigned log;  ///< of the longest code
+
+    unsigned bits() const { return log <= short_backward_bits ? short_backward_bits : max_backward_bits; }
+
     /// Bits 0..7: code bits used; 8..15: number of symbols (1..6); the first symbol above, and so on.
     std::array<std::uint64_t, std::size_t{1} << max_backward_bits> entries;
-    /// One symbol each: symbol << 8 | length.
+    /// One symbol each, looked up with `log` bits: symbol << 8 | length.
     std::array<std::uint16_t, std::size_t{1} << max_backward_bits> single;
 };
 

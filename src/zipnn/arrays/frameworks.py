@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..access.refusals import refusal
 from ..errors import MissingDependencyError
-from ..limits import ALIGNMENT
+from ..limits import ALIGNMENT, HUGE
 from . import dtype_names
 
 
@@ -93,7 +93,12 @@ class TorchFramework:
 
     def empty(self, dtype: str, shape: tuple[int, ...]) -> tuple[Any, memoryview]:
         kind = self.dtype(dtype)
-        flat = self._torch.empty(math.prod(shape) * kind.itemsize, dtype=self._torch.uint8)
+        size = math.prod(shape) * kind.itemsize
+        # NumPy asks for huge pages, torch does not; half of the time to fill new memory goes into small ones.
+        if size >= HUGE:
+            flat = self._torch.from_numpy(_aligned_bytes(size))
+        else:
+            flat = self._torch.empty(size, dtype=self._torch.uint8)
         return flat.view(kind).reshape(shape), flat.numpy().data
 
     def own(self, part: Any) -> Any:

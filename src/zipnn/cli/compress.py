@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .cached import add_model, check_paths, work
 from .errors import Exit
 from .options import add_command, add_level, add_writing
 from .output import Console
@@ -23,7 +24,8 @@ _EXAMPLES = """\
   zipnn compress model.safetensors
   zipnn compress my-model -o my-model-small
   zipnn compress my-model --in-place
-  zipnn compress my-model --dry-run --json"""
+  zipnn compress my-model --dry-run --json
+  zipnn compress --model org/name --hf-cache"""
 
 
 def register(commands: Any) -> None:
@@ -38,6 +40,7 @@ def register(commands: Any) -> None:
     )
     add_writing(parser, "files and folders to compress", "each original")
     add_level(parser)
+    add_model(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="write nothing; estimate the sizes from a sample of each file"
     )
@@ -45,6 +48,10 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if check_paths(args):
+        from ..hub.cache import compress_model
+
+        return work(args, console, "compressing", compress_model, level=args.level, dry_run=args.dry_run)
     from ..files import compress_file
     from ..trees import compress_tree
     from .conversion import convert

@@ -67,10 +67,10 @@ def convert(
             if result.action == "failed":
                 outcome.fail(result.source, ZipnnError(result.reason))
             elif len(done) <= _DETAILS or result.action in _TOLD:
-                console.result(_line(result, args.delete_original))
+                console.result(told(result, args.delete_original))
         results += [result for result in done if result.action != "failed"]
     seconds = time.monotonic() - begun
-    total = _total(results, seconds)
+    total = total_of(results, seconds)
     if len(results) > 1:
         console.result(_summary(results, total, args.dry_run))
     if args.dry_run and results:
@@ -116,7 +116,7 @@ def _default_or_none(path: Path, default_output: Callable[[Path], Path | None]) 
         return None
 
 
-def _line(result: FileResult, delete_original: bool) -> str:
+def told(result: FileResult, delete_original: bool = False) -> str:
     """`model.safetensors -> model.znn.safetensors: 90.9 MB -> 74.2 MB, saved 16.7 MB (18.4 %), ...`."""
     names = text.name(result.source)
     if result.output is not None and result.output.resolve() != result.source.resolve():
@@ -158,7 +158,7 @@ def _before_after(result: FileResult) -> tuple[int, int]:
     return result.original_size, result.compressed_size
 
 
-def _total(results: list[FileResult], seconds: float) -> dict[str, Any]:
+def total_of(results: list[FileResult], seconds: float) -> dict[str, Any]:
     pairs = [_before_after(result) for result in results]
     return {
         "files": len(results),

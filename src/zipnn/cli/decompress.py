@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .cached import add_model, check_paths, work
 from .errors import Exit
 from .options import add_command, add_writing
 from .output import Console
@@ -20,7 +21,8 @@ Each output is compared with what the compressed file decodes to before it gets 
 _EXAMPLES = """\
   zipnn decompress model.znn.safetensors
   zipnn decompress model.znn.safetensors -o restored.safetensors
-  zipnn decompress my-model --in-place"""
+  zipnn decompress my-model --in-place
+  zipnn decompress --model org/name --hf-cache"""
 
 
 def register(commands: Any) -> None:
@@ -34,11 +36,16 @@ def register(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     add_writing(parser, "files and folders to decompress", "each compressed file")
+    add_model(parser)
     parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be written")
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if check_paths(args):
+        from ..hub.cache import decompress_model
+
+        return work(args, console, "decompressing", decompress_model, dry_run=args.dry_run)
     from ..files import decompress_file, original_path
     from ..trees import decompress_tree
     from .conversion import convert

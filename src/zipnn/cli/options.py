@@ -63,7 +63,7 @@ def add_threads(parser: Parser) -> None:
 
 def add_writing(parser: Parser, paths: str, original: str) -> None:
     """The options of the commands that write files."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=paths)
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=paths)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("-o", "--output", type=Path, metavar="OUT", help="file or folder to write to")
     where.add_argument(

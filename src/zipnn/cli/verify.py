@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ZipnnError
 from . import text
+from .cached import add_model, check_paths, work
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
 from .options import add_command, add_threads
@@ -28,7 +29,8 @@ _EXAMPLES = """\
   zipnn verify model.znn.safetensors
   zipnn verify model.znn.safetensors model.safetensors
   zipnn verify small-model my-model
-  zipnn verify --each *.znn.safetensors"""
+  zipnn verify --each *.znn.safetensors
+  zipnn verify --model org/name"""
 
 
 def register(commands: Any) -> None:
@@ -42,16 +44,21 @@ def register(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="one file or folder, or two to compare"
+        "paths", nargs="*", type=Path, metavar="PATH", help="one file or folder, or two to compare"
     )
     parser.add_argument(
         "--each", action="store_true", help="check each path by itself, however many there are"
     )
     add_threads(parser)
+    add_model(parser)
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if check_paths(args):
+        from ..hub.cache import verify_model
+
+        return work(args, console, "verifying", verify_model)
     pairs = _pairs(args)
     outcome = Outcome(args.command, console)
     results: list[dict[str, Any]] = []

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..cli import text
 from ..conversion import FileResult
 from ..errors import FormatError, ZipnnError
 from ..hub import cache
-from ..hub.layout import CachedFile
+from ..hub.layout import CachedFile, CachedModel, find_model, model_at
 from .failures import SomeFailedError, report_failure
 
 Only = Callable[[CachedFile], bool]
@@ -29,9 +27,9 @@ def compress_model(model: str, branch: str, folder: Path, suffix: str, threads: 
         FormatError: there is no such file.
         SomeFailedError: some files failed; the others are done.
     """
-    where = _named(model, branch) if model else _snapshot(folder)
+    cached = _model(model, branch, folder)
     only: Only = lambda file: file.name.endswith(suffix)  # noqa: E731 - has a type so
-    results = _told("Compressed", cache.compress_model(**where, only=only, threads=threads))
+    results = _told("Compressed", cache.compress_model(cached, only=only, threads=threads))
     if not results:
         raise FormatError(f"{model or folder}: No safetensors files with the suffix '{suffix}' found.")
     return results
@@ -39,8 +37,8 @@ def compress_model(model: str, branch: str, folder: Path, suffix: str, threads: 
 
 def decompress_model(model: str, branch: str, folder: Path, threads: int) -> list[FileResult]:
     """Give the originals of a cached model back. See `compress_model`."""
-    where = _named(model, branch) if model else _snapshot(folder)
-    results = _told("Decompressed", cache.decompress_model(**where, threads=threads))
+    cached = _model(model, branch, folder)
+    results = _told("Decompressed", cache.decompress_model(cached, threads=threads))
     if not results:
         raise FormatError(f"{model or folder}: No safetensors files found.")
     return results
@@ -48,44 +46,27 @@ def decompress_model(model: str, branch: str, folder: Path, threads: int) -> lis
 
 def compress_in_cache(file: Path, threads: int) -> FileResult:
     """Compress one cached safetensors file where it lies. Raises as `compress_model`."""
-    where, only = _one(file)
-    return _single(file, _told("Compressed", cache.compress_model(**where, only=only, threads=threads)))
+    model, only = _one(file)
+    return _single(file, _told("Compressed", cache.compress_model(model, only=only, threads=threads)))
 
 
 def decompress_in_cache(file: Path, threads: int) -> FileResult:
     """Give the original of one cached file back. Raises as `compress_model`."""
-    where, only = _one(file)
-    return _single(file, _told("Decompressed", cache.decompress_model(**where, only=only, threads=threads)))
+    model, only = _one(file)
+    return _single(file, _told("Decompressed", cache.decompress_model(model, only=only, threads=threads)))
 
 
-def _named(model: str, branch: str) -> dict[str, Any]:
-    return {"repo_id": model, "revision": branch}
+def _model(model: str, branch: str, folder: Path) -> CachedModel:
+    return find_model(model, branch) if model else model_at(folder)
 
 
-def _snapshot(folder: Path) -> dict[str, Any]:
-    """The model that a folder `CACHE/models--ORG--NAME/snapshots/COMMIT` is of."""
-    absolute = folder.absolute()
-    snapshots, repository = absolute.parent, absolute.parent.parent
-    match = re.fullmatch("models--(.+)", repository.name)
-    if match is None or snapshots.name != "snapshots" or not folder.is_dir():
-        raise ZipnnError(
-            f"{folder}: not the snapshot of a model in the Hugging Face cache: give --model, or --path "
-            "CACHE/models--ORG--NAME/snapshots/COMMIT"
-        )
-    return {
-        "repo_id": match[1].replace("--", "/", 1),
-        "revision": absolute.name,
-        "cache_dir": repository.parent,
-    }
-
-
-def _one(file: Path) -> tuple[dict[str, Any], Only]:
+def _one(file: Path) -> tuple[CachedModel, Only]:
     """The model of a cached file, and the file."""
     absolute = file.absolute()
     snapshot = next((folder for folder in absolute.parents if folder.parent.name == "snapshots"), None)
     if snapshot is None:
         raise ZipnnError(f"file {file}: not a file of the Hugging Face cache")
-    return _snapshot(snapshot), lambda cached: cached.pointer == absolute
+    return model_at(snapshot), lambda cached: cached.pointer == absolute
 
 
 def _single(file: Path, results: list[FileResult]) -> FileResult:

@@ -38,7 +38,7 @@ LOCK_TIMEOUT = 600.0
 
 
 def compress_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
     cache_dir: StrPath | None = None,
@@ -51,7 +51,7 @@ def compress_model(
     """Compress the safetensors files of a cached model in place.
 
     Args:
-        repo_id: such as "org/name".
+        model: such as "org/name", or what `find_model` gave.
         revision: a branch, tag or commit; None for main. Files that revisions share are the same blob.
         cache_dir: the cache; None for the usual one.
         level: fast, default or max.
@@ -70,8 +70,10 @@ def compress_model(
 
     def compress(file: CachedFile) -> FileResult:
         estimate = compress_file(file.place, in_place=True, level=level, dry_run=True)
-        if estimate.action != "would-compress" or dry_run:
+        if dry_run:
             return _named(estimate, file)
+        if estimate.action != "would-compress":
+            return _named(estimate, file, "skipped")
         if estimate.compressed_size > _WORTH * estimate.original_size:
             return _named(estimate, file, "skipped", "it would save less than 1 %")
         _check_room(file, estimate.compressed_size)
@@ -86,11 +88,11 @@ def compress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), compress, only, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), compress, only, writing=not dry_run)
 
 
 def decompress_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
     cache_dir: StrPath | None = None,
@@ -130,11 +132,11 @@ def decompress_model(
         )
         return _named(result, file)
 
-    return _each(find_model(repo_id, revision, cache_dir), decompress, only, writing=not dry_run)
+    return _each(_found(model, revision, cache_dir), decompress, only, writing=not dry_run)
 
 
 def verify_model(
-    repo_id: str,
+    model: str | CachedModel,
     revision: str | None = None,
     *,
     cache_dir: StrPath | None = None,
@@ -165,7 +167,7 @@ def verify_model(
             seconds = time.monotonic() - started
             return FileResult(file.pointer, None, "verified", size, reader.size, seconds)
 
-    return _each(find_model(repo_id, revision, cache_dir), verify, writing=False)
+    return _each(_found(model, revision, cache_dir), verify, lambda file: True, writing=False)
 
 
 _DAMAGED = (
@@ -223,14 +225,18 @@ def _named(result: FileResult, file: CachedFile, action: str = "", reason: str =
     )
 
 
+def _found(model: str | CachedModel, revision: str | None, cache_dir: StrPath | None) -> CachedModel:
+    return model if isinstance(model, CachedModel) else find_model(model, revision, cache_dir)
+
+
 def _each(
     model: CachedModel,
     work: Callable[[CachedFile], FileResult],
-    only: Only = lambda file: True,
+    only: Only,
     *,
     writing: bool,
 ) -> list[FileResult]:
-    """Do the work for each file of the model that is wanted, under its lock."""
+    """Do the work for each safetensors file of the model, under its lock."""
     files = [file for file in model.weights() if only(file)]
     if writing:
         for file in files:

@@ -68,15 +68,19 @@ class CachedModel:
     def snapshot(self) -> Path:
         return self.folder / "snapshots" / self.commit
 
-    def weights(self) -> Iterator[CachedFile]:
-        """The safetensors files, by name; of several names of one blob the first."""
+    def files(self) -> Iterator[CachedFile]:
+        """Its files by name; of several names of one blob the first."""
         seen: set[Path] = set()
-        for pointer in sorted(self.snapshot.rglob(f"*{SUFFIX}")):
+        for pointer in sorted(self.snapshot.rglob("*")):
             if pointer.is_file():
                 file = self._file(pointer)
                 if file.place not in seen:
                     seen.add(file.place)
                     yield file
+
+    def weights(self) -> Iterator[CachedFile]:
+        """Its safetensors files: those that loaders find compressed too, for they keep their names."""
+        return (file for file in self.files() if file.name.endswith(SUFFIX))
 
     def _file(self, pointer: Path) -> CachedFile:
         name = pointer.relative_to(self.snapshot).as_posix()
@@ -147,14 +151,28 @@ def find_model(
     return CachedModel(repo_id, wanted, commit, folder)
 
 
+def model_at(snapshot: str | os.PathLike[str]) -> CachedModel:
+    """The model whose snapshot a folder is. Raises `ZipnnError` if it is none."""
+    path = Path(os.path.abspath(snapshot))
+    folder = path.parent.parent
+    if path.parent.name != "snapshots" or not folder.name.startswith(_PREFIX) or not path.is_dir():
+        raise ZipnnError(f"folder {path}: not a snapshot (models--.../snapshots/...) of a Hugging Face cache")
+    return CachedModel(_repo_id(folder), path.name, path.name, folder)
+
+
 def list_models(cache_dir: str | os.PathLike[str] | None = None) -> Iterator[CachedModel]:
     """Every revision of every model in the cache, by name."""
     for folder in sorted(cache_folder(cache_dir).glob(f"{_PREFIX}*")):
         refs = {commit: ref for ref, commit in _refs(folder).items()}
         for snapshot in sorted(folder.glob("snapshots/*")):
             if snapshot.is_dir():
-                repo_id = folder.name.removeprefix(_PREFIX).replace("--", "/", 1)
-                yield CachedModel(repo_id, refs.get(snapshot.name, snapshot.name), snapshot.name, folder)
+                yield CachedModel(
+                    _repo_id(folder), refs.get(snapshot.name, snapshot.name), snapshot.name, folder
+                )
+
+
+def _repo_id(folder: Path) -> str:
+    return folder.name.removeprefix(_PREFIX).replace("--", "/", 1)
 
 
 def _commit(folder: Path, revision: str) -> str | None:

@@ -13,7 +13,10 @@ class BackwardReader {
         window_ = (load_le<std::uint64_t>(at_) | 1) << (std::countl_zero(at_[7]) + 1);
     }
 
-    std::uint64_t peek(unsigned bits) const { return window_ >> (64 - bits); }
+    template <unsigned bits>
+    std::uint64_t peek() const {
+        return window_ >> (64 - bits);
+    }
     void skip(std::uint64_t bits) { window_ <<= bits & 63; }
 
     /// Makes at least 56 bits valid. Goes back by at most 7 bytes.
@@ -67,12 +70,11 @@ void run_backward(const BackwardTable& table, BackwardLane* lanes) {
         std::ptrdiff_t rounds = backward_rounds<bits>(local[0]);
         for (std::size_t i = 1; i < count; ++i) rounds = std::min(rounds, backward_rounds<bits>(local[i]));
         if (rounds <= 0) return;
-        const unsigned log = table.log;
         for (; rounds > 0; --rounds) {
             for (unsigned k = 0; k < backward_valid_bits / bits; ++k) {
                 ZIPNN_UNROLL
                 for (std::size_t i = 0; i < count; ++i) {
-                    const std::uint64_t entry = table.entries[local[i].reader.peek(log)];
+                    const std::uint64_t entry = table.entries[local[i].reader.template peek<bits>()];
                     local[i].reader.skip(entry);
                     store_le(local[i].out, entry >> 16);
                     local[i].out += entry >> 8 & 0xff;
@@ -130,8 +132,9 @@ bool backward_lanes(const BackwardTable& table, const BackwardIn* streams, std::
 
 inline bool backward_decode(const BackwardTable& table, const BackwardIn* streams, std::size_t count) {
     if (std::all_of(streams, streams + count, [](const BackwardIn& stream) { return stream.size >= 8; }))
-        return table.log <= 11 ? backward_lanes<11>(table, streams, count)
-                               : backward_lanes<max_backward_bits>(table, streams, count);
+        return table.bits() == short_backward_bits
+                   ? backward_lanes<short_backward_bits>(table, streams, count)
+                   : backward_lanes<max_backward_bits>(table, streams, count);
     return std::all_of(streams, streams + count, [&](const BackwardIn& stream) {
         const std::uint8_t last = stream.source[stream.size - 1];
         return finish_backward(table, stream,

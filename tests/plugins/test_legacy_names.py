@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""Models under the names of zipnn 0.5, in folders and in the cache (scenarios 25 to 32)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zipnn
+from tests.plugins.conftest import save_llama
+from tests.plugins.replica import ID, INDEX, compress_as_before, put_in_cache, save_phi
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+hub = pytest.importorskip("huggingface_hub")
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("hooked")]
+Same = Callable[[Any, Any], bool]
+KINDS = [("whole", False), ("whole", True), ("tensors", False), ("tensors", True)]
+
+
+def load(model: Any, **options: Any) -> Any:
+    return transformers.AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16, **options)
+
+
+def overlays() -> list[str]:
+    root = Path(os.environ["HF_HOME"], "zipnn", "overlay")
+    return sorted(os.listdir(root)) if root.exists() else []
+
+
+def listing(folder: Path) -> list[tuple[str, int]]:
+    return sorted((str(path), path.lstat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def cache() -> Path:
+    """The cache that huggingface_hub uses in this process."""
+    return Path(hub.constants.HF_HUB_CACHE)
+
+
+@pytest.mark.parametrize("kind", ["whole", "tensors"])
+def test_scenarios_25_27_one_file(tiny: Path, same: Same, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(tiny, folder)
+    compress_as_before(folder, kind, fix_index=False)
+    assert not (folder / "model.safetensors").exists()
+    folder.chmod(0o555)
+    before = listing(folder)
+    model = load(folder)
+    assert same(model, load(tiny))
+    assert model.config._name_or_path == str(folder)
+    assert listing(folder) == before
+    folder.chmod(0o755)
+
+
+@pytest.mark.parametrize(("kind", "fix_index"), KINDS)
+def test_scenarios_26_27_shards(
+    sharded: Path, same: Same, tmp_path: Path, kind: str, fix_index: bool
+) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(sharded, folder)
+    compress_as_before(folder, kind, fix_index=fix_index)
+    assert same(load(folder), load(sharded))
+
+
+@pytest.mark.parametrize(("kind", "fix_index"), KINDS)
+def test_scenario_28_in_the_cache(
+    sharded: Path, same: Same, cache: Path, tmp_path: Path, kind: str, fix_index: bool
+) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(sharded, folder)
+    compress_as_before(folder, kind, fix_index=fix_index)
+    repository = f"some/model-{kind}-{fix_index}"
+    snapshot = put_in_cache(folder, repository, cache)
+    before = listing(snapshot)
+    assert same(load(repository), load(sharded))
+    made = overlays()
+    assert same(load(repository), load(sharded))
+    assert overlays() == made
+    assert listing(snapshot) == before
+    os.utime(next(snapshot.glob("model-*")))
+    assert same(load(repository), load(sharded))
+    if made and not (kind == "tensors" and fix_index):
+        assert len(overlays()) == len(made) + 1
+
+
+def test_scenario_29_the_plain_file_wins(
+    tiny: Path, same: Same, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(tiny, folder)
+    compress_as_before(folder, "whole", fix_index=False)
+    tuned = load(tiny)
+    tuned.lm_head.weight.data += 1
+    tuned.save_pretrained(folder)
+    with caplog.at_level(logging.WARNING, logger="zipnn"):
+        assert same(load(folder), tuned)
+    assert "model.safetensors.znn" in caplog.text
+
+
+def test_scenario_30_named_in_the_configuration(tiny: Path, same: Same, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    shutil.copytree(tiny, folder)
+    zipnn.compress_file(folder / "model.safetensors", folder / "model.znn.safetensors")
+    (folder / "model.safetensors").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    config["transformers_weights"] = "model.znn.safetensors"
+    (folder / "config.json").write_text(json.dumps(config))
+    made = overlays()
+    model = load(folder)
+    assert same(model, load(tiny))
+    assert overlays() == made
+    model.save_pretrained(tmp_path / "again")
+    assert (tmp_path / "again" / "model.safetensors").exists()
+    assert "transformers_weights" not in json.loads((tmp_path / "again" / "config.json").read_text())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("kind", ["whole", "tensors"])
+def test_scenario_31_other_dtypes(same: Same, tmp_path: Path, dtype: str, kind: str) -> None:
+    plain = save_llama(tmp_path / "plain")
+    model = load(plain).to(getattr(torch, dtype))
+    model.save_pretrained(plain)
+    folder = tmp_path / "old"
+    shutil.copytree(plain, folder)
+    compress_as_before(folder, kind, fix_index=False)
+    found = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    assert same(found, model)
+
+
+def test_scenario_32_a_missing_shard(sharded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(sharded, folder)
+    compress_as_before(folder, "whole", fix_index=False)
+    missing = sorted(folder.glob("*.znn"))[1]
+    missing.unlink()
+    made = overlays()
+    with pytest.raises(FileNotFoundError, match=missing.name.removesuffix(".znn")):
+        load(folder)
+    assert overlays() == made
+
+
+def test_scenario_63_pytorch_files(tiny: Path, same: Same, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(tiny, folder)
+    (folder / "model.safetensors").unlink()
+    torch.save(load(tiny).state_dict(), folder / "pytorch_model.bin")
+    compress_as_before(folder, "whole", fix_index=False, suffix=".bin")
+    assert same(load(folder), load(tiny))
+
+
+@pytest.mark.parametrize("kind", ["whole", "tensors"])
+def test_replacing_files_in_a_folder(sharded: Path, same: Same, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(sharded, folder)
+    compress_as_before(folder, kind, fix_index=False)
+    zipnn.zipnn_hf(replace_local_file=True)
+    assert same(load(folder), load(sharded))
+    zipnn.zipnn_unhook()
+    assert sorted(os.listdir(folder)) == sorted(os.listdir(sharded))
+    assert same(load(folder), load(sharded))
+
+
+# What the model card of a repository that was published with zipnn 0.4.0 says, call by call, on a model
+# of that architecture and layout.
+
+MESSAGES = [{"role": "user", "content": "w5 w9"}, {"role": "user", "content": "w7"}]
+
+
+@pytest.fixture(scope="module")
+def phi(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Path]:
+    """The plain model, and the snapshot of its replica in the cache."""
+    base = tmp_path_factory.mktemp("phi")
+    plain, old = base / "plain", base / "old"
+    save_phi(plain)
+    shutil.copytree(plain, old)
+    compress_as_before(old, "whole", fix_index=True)
+    assert "safetensors.znn" in (old / INDEX).read_text()
+    return plain, put_in_cache(old, ID, cache)
+
+
+def test_model_card_pipeline_by_name(phi: tuple[Path, Path]) -> None:
+    texts = []
+    for model in (ID, str(phi[0])):
+        chat = transformers.pipeline("text-generation", model=model, trust_remote_code=True)
+        texts.append(chat(MESSAGES, do_sample=False, max_new_tokens=6))
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"attn_implementation": "eager"}])
+def test_model_card_model_and_tokenizer(phi: tuple[Path, Path], same: Same, options: dict[str, str]) -> None:
+    found = []
+    for name in (ID, str(phi[0])):
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            name, device_map="cpu", torch_dtype="auto", trust_remote_code=True, **options
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        chat = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
+        text = chat(MESSAGES, max_new_tokens=6, return_full_text=False, do_sample=False)
+        found.append((model, text))
+    assert same(found[0][0], found[1][0])
+    assert found[0][0].dtype == torch.bfloat16
+    assert found[0][1] == found[1][1]
+
+
+def test_model_card_replacing_the_files(phi: tuple[Path, Path], same: Same) -> None:
+    plain, snapshot = phi
+    zipnn.zipnn_hf(replace_local_file=True)
+    assert same(load(ID), load(plain))
+    assert not list(snapshot.glob("*.znn"))
+    zipnn.zipnn_unhook()
+    assert same(load(ID), load(plain))
+    for file in plain.glob("*.safetensors"):
+        assert (snapshot / file.name).read_bytes() == file.read_bytes()
+    assert not hub.scan_cache_dir().warnings
