@@ -27,6 +27,8 @@ class OldZipnn(Codec):
 
     def __init__(self, dtype: str, threads: int) -> None:
         super().__init__(dtype, threads)
+        import zipnn_core  # noqa: F401 - its own: the product has a class of this name too
+
         from zipnn import ZipNN
 
         self.codec = ZipNN(input_format="byte", bytearray_dtype=self.kinds[dtype], threads=threads)

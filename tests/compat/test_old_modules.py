@@ -18,7 +18,14 @@ from zipnn import util_patch
 from zipnn.compat.description import pack_shape, unpack_shape
 
 NAMES = {
-    "zipnn": ["ZipNN", "SafeOpen", "decompress_safetensors_tensor", "replace_in_file"],
+    "zipnn": [
+        "ZipNN",
+        "SafeOpen",
+        "decompress_safetensors_tensor",
+        "replace_in_file",
+        "zipnn_hf",
+        "zipnn_safetensors",
+    ],
     "util_header": ["EnumMethod", "EnumFormat", "EnumLossy", "bools_to_bitmask"],
     "util_patch": ["multi_process_patcher", "TargetWrapper", "patches_applied"],
 }
