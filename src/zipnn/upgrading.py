@@ -75,11 +75,11 @@ def upgrade_file(
         else:
             dtype = None if info is None else info.dtype
             new_size = _renew_file(job, reader, target, dtype, level)
-        return job.result(target, "upgraded", size, new_size, f"{_was(reader)}, {new_size} bytes now")
+        return job.result(target, "upgraded", size, new_size, f"{_was(reader)}, {new_size:,} bytes now")
 
 
 def _was(reader: FileReader) -> str:
-    return f"{reader.size} bytes before"
+    return f"{reader.size:,} bytes before"
 
 
 def _renew_array(job: Conversion, reader: FileReader, target: Path, level: str) -> int:
