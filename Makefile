@@ -4,6 +4,7 @@
 # make test           lint, C++ tests and Python tests
 # make test-sanitize  C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make test-aarch64   C++ tests built for aarch64 and run under QEMU, if its tools are there
+# make test-matrix    loading through transformers 4.44 to 5.24 and safetensors 0.4 to 0.8, by hand
 # make bench          measure zipnn beside its peers (about ten minutes), write docs/benchmarks.*
 # make bench-quick    the same for one buffer, three runs, into .bench/quick
 # make build          only build and install the package into $(VENV)
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP := $(shell find cpp -name '*.[ch]pp' -not -path 'cpp/tests/*')
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize test-aarch64 clean
+.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize test-aarch64 test-matrix clean
 
 build: $(VENV)/built
 
@@ -59,6 +60,9 @@ test-aarch64: $(VENV)/tools
 test-python: $(VENV)/tested $(VENV)/built $(if $(TORCH),$(VENV)/old/made)
 	$(BIN)/python -m pytest
 
+test-matrix: $(VENV)/tested $(VENV)/built
+	$(BIN)/python -m scripts.test_matrix .bench/matrix
+
 bench: $(VENV)/tested $(VENV)/built $(PEERS)/made
 	$(BIN)/python -m benchmarks.run --peers $(PEERS)
 
@@ -84,6 +88,7 @@ $(VENV)/built: $(VENV)/tools CMakeLists.txt pyproject.toml $(CPP)
 $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
 	$(PIP) install --quiet --group test --group lint
+	$(if $(TORCH),$(PIP) install --quiet $(TORCH) --group hf --group checkpoints)
 	touch $@
 
 # The release before 1.0, apart since the package has the same name. Where pip cannot install it, its tests

@@ -27,8 +27,10 @@ PUBLIC = {
     "ZipnnError",
     "__version__",
     "compress",
+    "compress_on_save",
     "compress_file",
     "compress_tree",
+    "dcp",
     "decompress",
     "decompress_file",
     "decompress_tree",
@@ -38,6 +40,9 @@ PUBLIC = {
     "save_file",
     "verify_file",
     "verify_tree",
+    "zipnn_hf",
+    "zipnn_safetensors",
+    "zipnn_unhook",
 }
 
 

@@ -53,7 +53,17 @@ def test_help_has_examples_and_exit_codes(zipnn: Zipnn, arguments: list[str]) ->
 
 def test_page_lists_every_option_and_exit_code(zipnn: Zipnn) -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
-    for command in ("compress", "decompress", "verify", "info", "upgrade", "cache", "doctor", "export"):
+    for command in (
+        "compress",
+        "decompress",
+        "verify",
+        "info",
+        "upgrade",
+        "cache",
+        "doctor",
+        "export",
+        "autoload",
+    ):
         for option in re.findall(r"--[a-z-]+", zipnn(command, "--help").out):
             assert option in page or option == "--help", option
     for code in Exit:
