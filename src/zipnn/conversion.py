@@ -51,6 +51,7 @@ class Conversion:
     def __init__(
         self, source: Path, output: StrPath | None, threads: int, force: bool, in_place: bool,
         delete_original: bool, dry_run: bool, progress: Progress | None, follow_symlinks: bool = True,
+        temporary_folder: Path | None = None,
     ) -> None:  # fmt: skip
         if in_place and (output is not None or delete_original):
             raise ValueError("in_place goes with neither output nor delete_original")
@@ -62,6 +63,7 @@ class Conversion:
         self._overwrite = force or in_place
         self._in_place = in_place
         self._follow = follow_symlinks
+        self._temporary = temporary_folder
         self._delete = delete_original
         self._dry_run = dry_run
         self.progress = progress
@@ -91,7 +93,7 @@ class Conversion:
         is_copy: bool = False,
     ) -> int:
         """Write, verify and publish `target`; returns its size. `compare` gives the first different byte."""
-        with output_file(target) as out:
+        with output_file(target, self._temporary) as out:
             write(out)
             out.sync()
             with FileReader(out.path) as written:

@@ -42,6 +42,7 @@ def compress_file(
     force: bool = False,
     in_place: bool = False,
     follow_symlinks: bool = True,
+    temporary_folder: StrPath | None = None,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -62,6 +63,8 @@ def compress_file(
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
         follow_symlinks: if false, what `in_place` replaces by a file is the link.
+        temporary_folder: where the output is until it is finished, in the same file system; None for
+            where it goes.
         delete_original: remove the file after its compressed form was compared with it.
         dry_run: write nothing, estimate the size from a sample.
         progress: called with (bytes of the original done, total).
@@ -74,8 +77,9 @@ def compress_file(
         OSError: reading or writing failed; names the path. Nothing was kept.
     """
     job = Conversion(
-        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
-    )
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
+        None if temporary_folder is None else Path(temporary_folder),
+    )  # fmt: skip
     family = _family(dtype)
     with FileReader(job.source) as reader:
         kind = kinds.kind_of(reader)
@@ -143,6 +147,7 @@ def decompress_file(
     force: bool = False,
     in_place: bool = False,
     follow_symlinks: bool = True,
+    temporary_folder: StrPath | None = None,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -159,8 +164,9 @@ def decompress_file(
         UnsupportedVersionError: a newer zipnn wrote it.
     """
     job = Conversion(
-        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks
-    )
+        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
+        None if temporary_folder is None else Path(temporary_folder),
+    )  # fmt: skip
     with FileReader(job.source) as reader:
         content = kinds.open_content(reader)
         target = job.target(original_path(job.source))

@@ -123,12 +123,11 @@ assert not [r for r in results if r.action == "failed"], results
 
 
 @pytest.mark.parametrize("work", ["compress_model", "decompress_model"])
-@pytest.mark.parametrize("store", [False, True])
-def test_45_killed_at_every_step(tmp_path: Path, work: str, store: bool) -> None:
+def test_45_killed_at_every_step(tmp_path: Path, work: str, kind: dict[str, bool]) -> None:
     files = {"model.safetensors": FILES[WEIGHTS[0]], "config.json": b"{}"}
     steps = 0
     while True:
-        made = Cache(tmp_path / str(steps), store=store)
+        made = Cache(tmp_path / str(steps), **kind)
         snapshot = made.add(REPO, files)
         if work == "decompress_model":
             cache.compress_model(REPO, cache_dir=made.folder)
@@ -167,6 +166,20 @@ def test_46_a_file_that_is_not_what_the_hub_has_is_refused(hub: Cache) -> None:
     assert actions(checked) == ["failed", "verified", "verified"]
 
 
+def test_a_link_out_of_the_cache_is_not_followed(hub: Cache, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(FILES[WEIGHTS[0]])
+    pointer = hub.folder / "models--org--tiny" / "snapshots" / COMMIT / WEIGHTS[0]
+    pointer.unlink()
+    pointer.symlink_to(outside)
+    for work in (cache.compress_model, cache.verify_model):
+        results = work(REPO, cache_dir=hub.folder)
+        assert results[0].action == "failed"
+        assert "leads out of the cache" in results[0].reason
+    assert outside.read_bytes() == FILES[WEIGHTS[0]]
+    assert pointer.is_symlink()
+
+
 def test_46_so_is_a_compressed_one(hub: Cache) -> None:
     model = layout.find_model(REPO, cache_dir=hub.folder)
     file = next(model.weights())
@@ -189,13 +202,15 @@ def test_48_what_models_share_stays_for_the_others(tmp_path: Path) -> None:
     modes = {path: path.stat().st_mode for path in payloads}
     assert len(payloads) == len(WEIGHTS)
 
-    cache.compress_model("org/one", cache_dir=made.folder)
+    results = cache.compress_model("org/one", cache_dir=made.folder)
+    assert all("nothing is freed" in result.reason for result in results)
     assert contents(two) == FILES
     assert {path: path.stat().st_mode for path in payloads} == modes
     assert not any((made.folder / "models--org--one").glob("blobs/*/"))
     assert not any(path.is_symlink() for path in (made.folder / "models--org--one" / "blobs").iterdir())
 
-    cache.compress_model("org/two", cache_dir=made.folder)
+    results = cache.compress_model("org/two", cache_dir=made.folder)
+    assert all(result.reason == "" for result in results)
     assert equal(one)
     assert equal(two)
     assert not any(path.exists() for path in payloads), "nobody refers to them any more"

@@ -86,6 +86,8 @@ def work(
             outcome.fail(result.source, ZipnnError(result.reason))
         else:
             console.result(told(dataclasses.replace(result, source=_name(args.model, result), output=None)))
+            if result.output is not None and result.reason:
+                console.note(f"{text.name(_name(args.model, result))}: {result.reason}")
     good = [result for result in results if result.action != "failed"]
     if results and not good:
         console.note(f"{text.name(args.model)}: nothing was changed")

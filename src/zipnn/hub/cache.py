@@ -8,6 +8,7 @@ indexes and what models share stay as they are, so every program finds the files
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import os
 import shutil
@@ -78,10 +79,12 @@ def compress_model(
             return _named(estimate, file, "skipped", "it would save less than 1 %")
         _check_room(file, estimate.compressed_size)
         check_original(file)
+        file.temporary_folder.mkdir(exist_ok=True)
         result = compress_file(
             file.place,
             in_place=True,
             follow_symlinks=False,
+            temporary_folder=file.temporary_folder,
             level=level,
             threads=threads,
             progress=progress and progress(file),
@@ -122,10 +125,12 @@ def decompress_model(
             if not dry_run:
                 _check_room(file, original_size)
                 _check_content(file, content, threads)
+                file.temporary_folder.mkdir(exist_ok=True)
         result = decompress_file(
             file.place,
             in_place=True,
             follow_symlinks=False,
+            temporary_folder=file.temporary_folder,
             threads=threads,
             dry_run=dry_run,
             progress=progress and progress(file),
@@ -170,6 +175,7 @@ def verify_model(
     return _each(_found(model, revision, cache_dir), verify, lambda file: True, writing=False)
 
 
+_STILL_SHARED = "other models share the original, so nothing is freed before they let go of it"
 _DAMAGED = (
     "its bytes are not those that the hub has (SHA-256 or SHA-1): "
     "download it again with force_download=True, or hf download --force-download"
@@ -244,11 +250,15 @@ def _each(
     results = []
     for file in files:
         try:
+            if not file.own:
+                raise ZipnnError(f"file {file.pointer}: leads out of the cache, to {file.place}; left alone")
             with _locked(file) if writing else contextlib.nullcontext():
                 target = Path(os.path.realpath(file.place)) if file.shared else None
                 result = work(file)
                 if target is not None and not file.shared:
                     _sweep(target, model)
+                    if target.exists():
+                        result = dataclasses.replace(result, reason=_STILL_SHARED)
         except (ZipnnError, OSError) as error:
             size = file.place.stat().st_size if file.place.exists() else 0
             result = FileResult(file.pointer, None, "failed", size, size, 0.0, str(error))
@@ -273,8 +283,10 @@ def _locked(file: CachedFile) -> Iterator[None]:
 
 def _check_writable(file: CachedFile) -> None:
     folder = file.place.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ZipnnError(f"folder {folder}: not writable; the cache was left as it is")
+    locks = next(place for place in file.lock.parents if place.exists())
+    for needed in (folder, file.temporary_folder, locks):
+        if needed.exists() and not os.access(needed, os.W_OK | os.X_OK):
+            raise ZipnnError(f"folder {needed}: not writable; the cache was left as it is")
     if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & getattr(os, "ST_RDONLY", 0):
         raise ZipnnError(f"folder {folder}: on a file system that is read-only; the cache was left as it is")
 

@@ -34,6 +34,7 @@ class CachedFile:
             is the model's own link into it, not what all models share.
         digest: what the hub says of the bytes; None where nobody knows.
         lock: the file by which huggingface_hub locks the blob.
+        temporary_folder: where unfinished files are looked for and removed: the model's blobs.
     """
 
     name: str
@@ -41,6 +42,12 @@ class CachedFile:
     place: Path
     digest: Digest | None
     lock: Path
+    temporary_folder: Path
+
+    @property
+    def own(self) -> bool:
+        """Whether `place` is of the model's folder, and may be replaced."""
+        return self.place in (self.pointer, self.temporary_folder / self.place.name)
 
     @property
     def shared(self) -> bool:
@@ -88,10 +95,11 @@ class CachedModel:
         place = pointer
         if pointer.is_symlink():
             place = Path(os.path.normpath(pointer.parent / os.readlink(pointer)))
-        digest = digests.of_etag(place.name) if place.parent == self.folder / "blobs" else None
+        blobs = self.folder / "blobs"
+        digest = digests.of_etag(place.name) if place.parent == blobs else None
         digest = digest or digests.of_listing(self.folder / "trees" / f"{self.commit}.json", name)
         locks = self.folder.parent / ".locks" / self.folder.name
-        return CachedFile(name, pointer, place, digest, locks / f"{_lock_name(place, digest)}.lock")
+        return CachedFile(name, pointer, place, digest, locks / f"{_lock_name(place, digest)}.lock", blobs)
 
 
 def _lock_name(place: Path, digest: Digest | None) -> str:

@@ -34,14 +34,14 @@ class OutputFile:
 
     Attributes:
         target: the final path.
-        path: the temporary path, `.zipnn-….incomplete` in the same folder.
+        path: the temporary path, `.zipnn-….incomplete`, in the same folder unless another is given.
         position: where the next `write` goes: the end of everything written.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, folder: Path | None = None) -> None:
         self.target = target
         # The name does not depend on the target's, which may be as long as names can be.
-        self.path = target.parent / f".zipnn-{secrets.token_hex(8)}.incomplete"
+        self.path = (folder or target.parent) / f".zipnn-{secrets.token_hex(8)}.incomplete"
         self.position = 0
         self._fd = -1
         self._pending = bytearray()
@@ -157,9 +157,14 @@ def _write_some(fd: int, offset: int, view: memoryview) -> int:
 
 
 @contextlib.contextmanager
-def output_file(target: Path) -> Iterator[OutputFile]:
-    """An `OutputFile` for `target`, closed (and, if it was not published, removed) at the end."""
-    output = OutputFile(target)
+def output_file(target: Path, folder: Path | None = None) -> Iterator[OutputFile]:
+    """An `OutputFile` for `target`, closed (and, if it was not published, removed) at the end.
+
+    Args:
+        target: the final path.
+        folder: where it is while it is not finished, in the same file system; None for the target's.
+    """
+    output = OutputFile(target, folder)
     try:
         output.open()
         yield output
