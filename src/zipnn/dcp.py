@@ -89,7 +89,9 @@ def _extension() -> Any:
         @staticmethod
         def from_descriptor(version: str) -> Any:
             if version != _VERSION:
-                raise ValueError(f"{_NAME} version {version} needs a newer zipnn: pip install --upgrade zipnn")
+                raise ValueError(
+                    f"{_NAME} version {version} needs a newer zipnn: pip install --upgrade zipnn"
+                )
             return ZipnnExtension()
 
         def get_descriptor(self) -> str:
@@ -159,7 +161,11 @@ def _coded(data: memoryview, level: str) -> bytes:
 
     start, stop = len(data) // 3 // 8 * 8, len(data) // 3 // 8 * 8 + (1 << 20)
     sample = data[start : min(stop, len(data) // 8 * 8)]
-    best = min(dtypes, key=lambda name: _core.estimate(sample, named(name).family, level)) if len(sample) else "U8"
+    best = (
+        min(dtypes, key=lambda name: _core.estimate(sample, named(name).family, level))
+        if len(sample)
+        else "U8"
+    )
     width = named(best).bits // 8
     if len(data) % width:
         best, width = "U8", 1

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from zipnn import ZipNN
 from zipnn.util_safetensors import build_compressed_tensor_info, set_compressed_tensors_metadata
 
-import torch
+from zipnn import ZipNN
 
 
 def whole(path: Path) -> None:

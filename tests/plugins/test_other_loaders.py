@@ -41,7 +41,12 @@ def test_scenario_16_diffusers(compressed: Compressed, same: Same, tmp_path: Pat
     assert len(list((tmp_path / "shards").glob("*.safetensors"))) > 1
     small = {name: compressed(tmp_path / name) for name in ("single", "shards")}
     for folder in small.values():
-        for options in ({}, {"low_cpu_mem_usage": False}, {"disable_mmap": True}, {"device_map": {"": "cpu"}}):
+        for options in (
+            {},
+            {"low_cpu_mem_usage": False},
+            {"disable_mmap": True},
+            {"device_map": {"": "cpu"}},
+        ):
             assert same(diffusers.UNet2DModel.from_pretrained(folder, **options), model)
     pipe = diffusers.DDPMPipeline(unet=model, scheduler=diffusers.DDPMScheduler())
     pipe.save_pretrained(tmp_path / "pipe")
@@ -175,5 +180,3 @@ def _stand_in_for_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, f"torchvision{name}", module)
     for name in [name for name in sys.modules if name.partition(".")[0] == "timm"]:
         monkeypatch.delitem(sys.modules, name)
-
-

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import zipnn
+from tests.plugins.child import dtype_in_child
 from zipnn.cli.main import main
 from zipnn.plugins import autoload
-
-from tests.plugins.child import dtype_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -65,12 +64,12 @@ def python(code: str, *options: str, **variables: str) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of site-packages."""
     place = tmp_path / "site-packages"
     place.mkdir()
     monkeypatch.setattr(autoload, "folders", lambda: [place])
-    yield place
+    return place
 
 
 def test_scenario_23_autoload(small: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,9 +106,9 @@ def test_scenario_11_tensor_parallel(tiny: Path, compressed: Callable[[Path], Pa
         "import sys, torch, transformers, zipnn\n"
         "zipnn.zipnn_hf()\n"
         "from transformers import AutoModelForCausalLM\n"
-        "load = lambda path: AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, tp_plan='auto')\n"
+        "options = dict(dtype=torch.float32, tp_plan='auto')\n"
         "ids = torch.tensor([[1, 5, 9, 7]])\n"
-        "models = [load(path) for path in sys.argv[1:3]]\n"
+        "models = [AutoModelForCausalLM.from_pretrained(path, **options) for path in sys.argv[1:3]]\n"
         "outputs = [model(ids).logits for model in models]\n"
         "assert torch.equal(*outputs)\n"
         "weight = models[1].model.layers[0].self_attn.q_proj.weight\n"

@@ -80,9 +80,7 @@ def test_scenario_71_vllm(
     from safetensors.torch import load_file
 
     place = "vllm.model_executor.model_loader"
-    loaders, default, utils = modules(
-        monkeypatch, place, f"{place}.default_loader", f"{place}.weight_utils"
-    )
+    loaders, default, utils = modules(monkeypatch, place, f"{place}.default_loader", f"{place}.weight_utils")
     registered: dict[str, Any] = {}
 
     def register_model_loader(name: str) -> Callable[[type], type]:
@@ -118,7 +116,7 @@ def test_scenario_71_sglang(
     tiny: Path, compressed: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (utils,) = modules(monkeypatch, "sglang.srt.model_loader.weight_utils")
-    utils.runai_safetensors_weights_iterator = lambda files: iter(files)  # type: ignore[attr-defined]
+    utils.runai_safetensors_weights_iterator = iter  # type: ignore[attr-defined]
     from zipnn.plugins.sglang import register
 
     register()

@@ -56,7 +56,9 @@ def test_scenario_06_a_plain_model(tiny: Path, same: Same) -> None:
 
 def test_scenario_07_a_pipeline(tiny: Path, compressed: Compressed) -> None:
     texts = [
-        transformers.pipeline("text-generation", model=str(folder))("w5 w9", do_sample=False, max_new_tokens=5)
+        transformers.pipeline("text-generation", model=str(folder))(
+            "w5 w9", do_sample=False, max_new_tokens=5
+        )
         for folder in (tiny, compressed(tiny))
     ]
     assert texts[0] == texts[1]

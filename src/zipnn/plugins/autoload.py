@@ -38,7 +38,7 @@ class _Finder:
 
 
 def install():
-    if not any(type(finder).__name__ == "_Finder" and finder.__module__ == __name__ for finder in sys.meta_path):
+    if not any(type(finder).__module__ == __name__ for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 '''
 _LINE = f"import os; os.environ.get({VARIABLE!r}) == '0' or __import__({NAME!r}).install()\n"

@@ -24,11 +24,14 @@ def explained() -> Iterator[None]:
 def loading_error(kind: type[ZipnnError], message: str) -> ZipnnError:
     """An exception of `kind` that is a `SafetensorError` too, where safetensors is imported."""
     foreign = getattr(sys.modules.get("safetensors"), "SafetensorError", None)
-    return _joint_class(kind, foreign)(message)
+    hashable: Any = kind
+    return _joint_class(hashable, foreign)(message)
 
 
 def _plain(kind: type[FormatError]) -> type[FormatError]:
-    return next(known for known in (UnsupportedVersionError, CorruptError, FormatError) if issubclass(kind, known))
+    return next(
+        known for known in (UnsupportedVersionError, CorruptError, FormatError) if issubclass(kind, known)
+    )
 
 
 def _remedy(error: FormatError) -> str:

@@ -145,7 +145,7 @@ class Handles:
                 found = _open(path)
         if len(self._known) >= _HANDLES:
             self._known = {key: known for key, known in self._known.copy().items() if known is not None}
-        self._known[id(handle)] = found and CompressedHandle(found, framework, device)
+        self._known[id(handle)] = CompressedHandle(found, framework, device) if found else None
 
     def find(self, handle: object, metadata: Any) -> CompressedHandle | None:
         """What was noted; None for a plain file. `metadata` is called for handles that are not known.

@@ -36,7 +36,7 @@ def forget(action: Action) -> None:
 def _try(action: Action, module: ModuleType) -> None:
     try:
         action(module)
-    except Exception:  # noqa: BLE001 - whatever the other library changed
+    except Exception:  # whatever the other library changed
         message = "cannot hook into %s %s; compressed models load without what this would add"
         version = getattr(sys.modules[module.__name__.partition(".")[0]], "__version__", "")
         logging.getLogger("zipnn").warning(message, module.__name__, version, exc_info=True)
@@ -55,7 +55,9 @@ class _Finder(MetaPathFinder):
             return None
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
-            spec = find(fullname, path, target) if find is not None and finder is not self else None
+            spec: ModuleSpec | None = None
+            if find is not None and finder is not self:
+                spec = find(fullname, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _ActingLoader(spec.loader, self.actions)

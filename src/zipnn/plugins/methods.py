@@ -8,9 +8,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import FormatError
 from .failures import loading_error
 from .handles import Handles
-from ..errors import FormatError
 
 KNOWN = frozenset({"get_slice", "get_tensor", "get_tensors", "keys", "metadata", "offset_keys"})
 """Public methods of handles whose meaning is known."""
@@ -61,7 +61,7 @@ def replacements(kind: type, handles: Handles) -> dict[str, Callable[..., Any]]:
         metadata(handle)
         return found.offset_keys()
 
-    ours = {
+    ours: dict[str, Callable[..., Any]] = {
         "get_tensor": tensor,
         "get_slice": slice_,
         "get_tensors": tensors,

@@ -38,4 +38,3 @@ class Zipnn(Codec):  # type: ignore[misc]
         """The bytes that were encoded."""
         data = decompress(ensure_contiguous_ndarray_like(buf).view(np.uint8).tobytes())
         return ndarray_copy(np.frombuffer(data, np.uint8), out) if out is not None else data
-

@@ -18,7 +18,7 @@ _KEPT = 16  # overlays; each is about as large as the .znn files it was made fro
 
 
 def overlay(checkpoint: Checkpoint) -> str:
-    """A folder with the checkpoint under plain names; made at first, used again as long as it is as it was."""
+    """A folder with the checkpoint under plain names; made once, and again when the files have changed."""
     root = _root()
     folder = root / _identity(checkpoint)
     if folder.is_dir():

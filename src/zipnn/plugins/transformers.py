@@ -40,7 +40,9 @@ def install(module: ModuleType) -> None:
         original = getattr(module, _NAME, None)
         if original is None:
             log = logging.getLogger("zipnn")
-            log.warning("this transformers finds no models named *.znn; zipnn decompress them, or use 4.51 to 5.x")
+            log.warning(
+                "this transformers finds no models named *.znn; zipnn decompress them, or use 4.51 to 5.x"
+            )
             return
         _hooked = (module, original)
         setattr(module, _NAME, _finding(original))

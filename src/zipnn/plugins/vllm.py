@@ -41,4 +41,3 @@ def _guard_iterators(module: ModuleType) -> None:
     for name in list(vars(module)):
         if name.endswith("_weights_iterator") and name.startswith(bypassing.READERS):
             bypassing.guard(module, name, "vLLM: use --load-format auto")
-
