@@ -4,7 +4,7 @@
 # make test           lint, C++ tests and Python tests
 # make test-sanitize  C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # make test-aarch64   C++ tests built for aarch64 and run under QEMU, if its tools are there
-# make test-matrix    loading through transformers 4.44 to 5.24 and safetensors 0.4 to 0.8, by hand
+# make test-matrix    load compressed models with older versions of transformers and safetensors
 # make bench          measure zipnn beside its peers (about ten minutes), write docs/benchmarks.*
 # make bench-quick    the same for one buffer, three runs, into .bench/quick
 # make build          only build and install the package into $(VENV)
@@ -16,6 +16,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # `make test TORCH=` leaves torch out; the tests that need it are then skipped.
 TORCH ?= torch==2.13.0
+# It asks for torchvision, whose builds do not fit that of torch; the tests put something in its place.
+TIMM := timm==1.0.31
 BUILD_TOOLS := scikit-build-core==1.1.2 nanobind==3.1.0 cmake==4.4.5 ninja==1.13.2
 
 BIN := $(VENV)/bin
@@ -24,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP := $(shell find cpp -name '*.[ch]pp' -not -path 'cpp/tests/*')
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-sanitize test-aarch64 test-matrix clean
+.PHONY: bench bench-quick build demo lint format test test-cpp test-python test-matrix test-sanitize test-aarch64 clean
 
 build: $(VENV)/built
 
@@ -61,7 +63,7 @@ test-python: $(VENV)/tested $(VENV)/built $(if $(TORCH),$(VENV)/old/made)
 	$(BIN)/python -m pytest
 
 test-matrix: $(VENV)/tested $(VENV)/built
-	$(BIN)/python -m scripts.test_matrix .bench/matrix
+	$(BIN)/python -m scripts.test_matrix $(VENV)/matrix
 
 bench: $(VENV)/tested $(VENV)/built $(PEERS)/made
 	$(BIN)/python -m benchmarks.run --peers $(PEERS)
@@ -89,6 +91,7 @@ $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
 	$(PIP) install --quiet --group test --group lint
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH) --group hf --group checkpoints)
+	$(if $(TORCH),$(PIP) install --quiet --no-deps $(TIMM))
 	touch $@
 
 # The release before 1.0, apart since the package has the same name. Where pip cannot install it, its tests

@@ -17,7 +17,7 @@ from typing import Any
 ORDER, STRATEGY = sys.argv[1:3]
 FOLDER = Path(tempfile.mkdtemp())
 os.environ["HF_HOME"] = str(FOLDER / "home")
-os.environ["HF_HUB_OFFLINE"] = "1"  # both are read when the hub's client is imported
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import zipnn
 from zipnn.plugins import safetensors as hooks
