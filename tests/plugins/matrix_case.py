@@ -54,7 +54,9 @@ def load(folder: Path, **options: Any) -> dict[str, Any]:
 
 
 def equal(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    same = all(left[name].dtype == right[name].dtype and torch.equal(left[name], right[name]) for name in left)
+    same = all(
+        left[name].dtype == right[name].dtype and torch.equal(left[name], right[name]) for name in left
+    )
     return left.keys() == right.keys() and same
 
 

@@ -116,7 +116,11 @@ def test_scenario_71_sglang(
     tiny: Path, compressed: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (utils,) = modules(monkeypatch, "sglang.srt.model_loader.weight_utils")
-    utils.runai_safetensors_weights_iterator = iter  # type: ignore[attr-defined]
+
+    def read(files: list[str]) -> Iterator[str]:
+        yield from files
+
+    utils.runai_safetensors_weights_iterator = read  # type: ignore[attr-defined]
     from zipnn.plugins.sglang import register
 
     register()
