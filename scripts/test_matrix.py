@@ -35,6 +35,8 @@ def install(folder: Path, versions: tuple[str, str, str, str]) -> Path:
     if not (target / "made").exists():
         names = ("transformers", "huggingface_hub", "tokenizers", "safetensors")
         packages = [f"{name}=={version}" for name, version in zip(names, versions, strict=True)]
+        if versions[1].startswith("1."):
+            packages += ["httpx==0.28.1", "httpcore==1.0.9"]  # before and after, it uses others
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         subprocess.run([*pip, "--no-deps", "--target", str(target), *packages], check=True)
         (target / "made").touch()
