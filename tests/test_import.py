@@ -13,6 +13,11 @@ import zipnn
 
 OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash"}
 PUBLIC = {
+    "compress_on_save",
+    "dcp",
+    "zipnn_hf",
+    "zipnn_safetensors",
+    "zipnn_unhook",
     "CorruptError",
     "FileReport",
     "FileResult",
