@@ -18,8 +18,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from . import frames
+from . import _core, frames
+from .dtypes import named
 from .errors import MissingDependencyError
+from .plugins.frame_bytes import frame_of
 
 __all__ = ["reader", "writer"]
 
@@ -133,7 +135,9 @@ class _Decompressed(io.RawIOBase):
 
     def __init__(self, source: IO[bytes]) -> None:
         frame = memoryview(source.read(-1))
-        found = frames.FrameReader(lambda offset, size: frame[offset : offset + size], len(frame))
+        found = frames.FrameReader(
+            lambda offset, size: frame[offset : offset + size], len(frame), in_memory=True
+        )
         data = np.empty(found.head.data_size, np.uint8).data
         found.decode_into(data)
         self._data = data
@@ -156,9 +160,6 @@ def _coded(data: memoryview, level: str) -> bytes:
     """The smallest frame of an item, which is one array in a zip with little around it."""
     dtypes = ("BF16", "F32", "F16", "F8_E4M3", "I64", "U8")
     # The item does not say what it holds: a sample tells what it is like.
-    from . import _core
-    from .dtypes import named
-
     start, stop = len(data) // 3 // 8 * 8, len(data) // 3 // 8 * 8 + (1 << 20)
     sample = data[start : min(stop, len(data) // 8 * 8)]
     best = (
@@ -166,7 +167,4 @@ def _coded(data: memoryview, level: str) -> bytes:
         if len(sample)
         else "U8"
     )
-    width = named(best).bits // 8
-    if len(data) % width:
-        best, width = "U8", 1
-    return frames.write_frame(data, dtype=best, shape=(len(data) // width,), level=level)
+    return frame_of(np.frombuffer(data, np.uint8), best, level)

@@ -28,7 +28,6 @@ __all__ = ["FileResult", "Progress", "VerifyResult", "compress_file", "decompres
 
 StrPath = str | os.PathLike[str]
 
-_COMPRESSED_SUFFIX, _ARCHIVE_SUFFIX = ".znn.safetensors", ".znn"
 _OLDEST_SUFFIX = ".zpn"  # of zipnn 0.2 and 0.3
 
 
@@ -200,16 +199,16 @@ def compressed_path(source: Path, kind: str) -> Path:
     """Where the compressed form of a file of that kind goes: beside it."""
     name = source.name
     if kind == kinds.SAFETENSORS and name.endswith(kinds.SUFFIX):
-        return source.with_name(name.removesuffix(kinds.SUFFIX) + _COMPRESSED_SUFFIX)
-    return source.with_name(name + _ARCHIVE_SUFFIX)
+        return source.with_name(name.removesuffix(kinds.SUFFIX) + kinds.COMPRESSED_SUFFIX)
+    return source.with_name(name + kinds.ARCHIVE_SUFFIX)
 
 
 def original_path(source: Path) -> Path | None:
     """Where the original goes by the name of the compressed file, if that tells."""
-    stem = source.name.removesuffix(_COMPRESSED_SUFFIX)
+    stem = source.name.removesuffix(kinds.COMPRESSED_SUFFIX)
     if stem and stem != source.name:
         return source.with_name(stem + kinds.SUFFIX)
-    for suffix in (_ARCHIVE_SUFFIX, _OLDEST_SUFFIX):
+    for suffix in (kinds.ARCHIVE_SUFFIX, _OLDEST_SUFFIX):
         stem = source.name.removesuffix(suffix)
         if stem and stem != source.name:
             return source.with_name(stem)

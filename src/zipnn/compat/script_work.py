@@ -28,7 +28,7 @@ from .delta_files import compress_delta, decompress_delta
 StrPath = str | os.PathLike[str]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_COMPRESSED, _PLAIN, _ZNN = ".znn.safetensors", ".safetensors", ".znn"
+_COMPRESSED, _PLAIN, _ZNN = kinds.COMPRESSED_SUFFIX, kinds.SUFFIX, kinds.ARCHIVE_SUFFIX
 _OLD_SUFFIXES = (_ZNN, ".zpn")
 
 

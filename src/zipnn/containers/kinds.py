@@ -26,6 +26,7 @@ OTHER = "other"
 WRITTEN = frozenset({COMPRESSED, ARCHIVE, STREAM, LEGACY})
 """What zipnn of any version wrote."""
 SUFFIX = ".safetensors"  # a file of this name that is not of this kind is a mistake
+COMPRESSED_SUFFIX, ARCHIVE_SUFFIX = ".znn.safetensors", ".znn"  # of what stands beside its original
 
 
 def kind_of(reader: FileReader) -> str:

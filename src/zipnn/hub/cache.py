@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ..containers import kinds
 from ..conversion import FileResult, Progress
@@ -79,17 +80,7 @@ def compress_model(
             return _named(estimate, file, "skipped", "it would save less than 1 %")
         _check_room(file, estimate.compressed_size)
         check_original(file)
-        file.temporary_folder.mkdir(exist_ok=True)
-        result = compress_file(
-            file.place,
-            in_place=True,
-            follow_symlinks=False,
-            temporary_folder=file.temporary_folder,
-            level=level,
-            threads=threads,
-            progress=progress and progress(file),
-        )
-        return _named(result, file)
+        return _named(compress_file(file.place, level=level, **_replacing(file, threads, progress)), file)
 
     return _each(_found(model, revision, cache_dir), compress, only, writing=not dry_run)
 
@@ -112,30 +103,19 @@ def decompress_model(
 
     def decompress(file: CachedFile) -> FileResult:
         with FileReader(file.place) as reader:
+            reason = ""
             if kinds.kind_of(reader) != kinds.COMPRESSED:
-                return FileResult(
-                    file.pointer, None, "skipped", reader.size, reader.size, 0.0, "not compressed"
-                )
-            if file.digest is not None and file.digest.matches(_pieces(reader), reader.size):
-                return FileResult(
-                    file.pointer, None, "skipped", reader.size, reader.size, 0.0, "published compressed"
-                )
+                reason = "not compressed"
+            elif file.digest is not None and file.digest.matches(_pieces(reader), reader.size):
+                reason = "published compressed"
+            if reason:
+                return FileResult(file.pointer, None, "skipped", reader.size, reader.size, 0.0, reason)
             content = kinds.open_content(reader)
-            original_size = content.original_size
-            if not dry_run:
-                _check_room(file, original_size)
-                _check_content(file, content, threads)
-                file.temporary_folder.mkdir(exist_ok=True)
-        result = decompress_file(
-            file.place,
-            in_place=True,
-            follow_symlinks=False,
-            temporary_folder=file.temporary_folder,
-            threads=threads,
-            dry_run=dry_run,
-            progress=progress and progress(file),
-        )
-        return _named(result, file)
+            if dry_run:
+                return _named(decompress_file(file.place, in_place=True, dry_run=True), file)
+            _check_room(file, content.original_size)
+            _check_content(file, content, threads)
+        return _named(decompress_file(file.place, **_replacing(file, threads, progress)), file)
 
     return _each(_found(model, revision, cache_dir), decompress, only, writing=not dry_run)
 
@@ -212,6 +192,21 @@ def _check_content(file: CachedFile, content: kinds.Content, threads: int) -> No
         raise MismatchError(f"file {file.pointer}: it decodes to other bytes than those that the hub has")
 
 
+def _replacing(file: CachedFile, threads: int, progress: FileProgress | None) -> dict[str, Any]:
+    """The options by which a conversion replaces the file's place, and nothing behind it.
+
+    A cache without links may have no folder for blobs yet.
+    """
+    file.temporary_folder.mkdir(exist_ok=True)
+    return {
+        "in_place": True,
+        "follow_symlinks": False,
+        "temporary_folder": file.temporary_folder,
+        "threads": threads,
+        "progress": progress and progress(file),
+    }
+
+
 def _pieces(reader: FileReader) -> Iterator[memoryview]:
     for start in range(0, reader.size, _STEP):
         yield reader.read(start, min(_STEP, reader.size - start))
@@ -220,15 +215,9 @@ def _pieces(reader: FileReader) -> Iterator[memoryview]:
 def _named(result: FileResult, file: CachedFile, action: str = "", reason: str = "") -> FileResult:
     """The result under the name that users know, with another action if one is given."""
     output = file.pointer if result.output is not None and not action else None
-    return FileResult(
-        file.pointer,
-        output,
-        action or result.action,
-        result.original_size,
-        result.original_size if action == "skipped" else result.compressed_size,
-        result.seconds,
-        reason or result.reason,
-    )
+    if action == "skipped":
+        result = dataclasses.replace(result, action=action, compressed_size=result.original_size)
+    return dataclasses.replace(result, source=file.pointer, output=output, reason=reason or result.reason)
 
 
 def _found(model: str | CachedModel, revision: str | None, cache_dir: StrPath | None) -> CachedModel:

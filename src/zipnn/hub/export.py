@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..containers import kinds
 from ..conversion import FileResult, Progress
 from ..errors import FormatError
 from ..trees import compress_tree
@@ -17,7 +18,6 @@ from ..trees import compress_tree
 StrPath = str | os.PathLike[str]
 
 NAMES = ("ordinary", "znn")
-_SUFFIX, _ZNN_SUFFIX = ".safetensors", ".znn.safetensors"
 _INDEX = "model.safetensors.index.json"
 _HEADING = "## Compressed without loss"
 _ATTRIBUTES = ("*.safetensors filter=lfs diff=lfs merge=lfs -text",)
@@ -79,12 +79,12 @@ def _rename(root: Path, results: list[FileResult]) -> list[FileResult]:
     for result in results:
         place = result.output
         if result.action == "compressed" and place is not None and place.parent == root:
-            target = place.with_name(place.name.removesuffix(_SUFFIX) + _ZNN_SUFFIX)
+            target = place.with_name(place.name.removesuffix(kinds.SUFFIX) + kinds.COMPRESSED_SUFFIX)
             renamed[place.name] = target.name
             os.rename(place, target)
             place = target
         kept.append(dataclasses.replace(result, output=place))
-    first = renamed.get(f"model{_SUFFIX}")
+    first = renamed.get(f"model{kinds.SUFFIX}")
     index = root / _INDEX
     if index.is_file():
         content = _read_object(index)
@@ -92,7 +92,7 @@ def _rename(root: Path, results: list[FileResult]) -> list[FileResult]:
         if not isinstance(weights, dict):
             raise FormatError(f"file {index}: it has no weight_map")
         content["weight_map"] = {tensor: renamed.get(file, file) for tensor, file in weights.items()}
-        first = index.name.replace(_SUFFIX, _ZNN_SUFFIX, 1)
+        first = index.name.replace(kinds.SUFFIX, kinds.COMPRESSED_SUFFIX, 1)
         index.unlink()
         _write_object(root / first, content)
     config = root / "config.json"

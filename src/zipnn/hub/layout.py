@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from ..containers.kinds import SUFFIX
 from ..errors import MissingDependencyError, ZipnnError
 from . import digests
 from .digests import Digest
 
 _PREFIX = "models--"
-SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,18 @@ class CachedModel:
     def snapshot(self) -> Path:
         return self.folder / "snapshots" / self.commit
 
-    def files(self) -> Iterator[CachedFile]:
-        """Its files by name; of several names of one blob the first."""
+    def weights(self) -> Iterator[CachedFile]:
+        """Its safetensors files by name; of several names of one blob the first.
+
+        Loaders find these compressed too, for they keep their names.
+        """
         seen: set[Path] = set()
-        for pointer in sorted(self.snapshot.rglob("*")):
+        for pointer in sorted(self.snapshot.rglob(f"*{SUFFIX}")):
             if pointer.is_file():
                 file = self._file(pointer)
                 if file.place not in seen:
                     seen.add(file.place)
                     yield file
-
-    def weights(self) -> Iterator[CachedFile]:
-        """Its safetensors files: those that loaders find compressed too, for they keep their names."""
-        return (file for file in self.files() if file.name.endswith(SUFFIX))
 
     def _file(self, pointer: Path) -> CachedFile:
         name = pointer.relative_to(self.snapshot).as_posix()

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..containers import kinds
+
 SUFFIX = ".znn"
-_INFIX = ".znn.safetensors"
+_INFIX = kinds.COMPRESSED_SUFFIX
 _SAFE, _TORCH = "model.safetensors", "pytorch_model.bin"
 _INDEX = ".index.json"
 
