@@ -12,10 +12,11 @@ from collections.abc import Callable
 from ...errors import FormatError
 from ...storage.filereader import Source
 from ..contents import Contents
+from . import gguf
 
 Reader = Callable[[Source], "Contents | None"]
 
-_READERS: tuple[Reader, ...] = ()
+_READERS: tuple[Reader, ...] = (gguf.read,)
 
 
 def read_contents(source: Source) -> Contents:
