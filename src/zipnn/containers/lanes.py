@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""What a layout would make of unknown bytes, told from histograms by their place modulo 8 (lanes).
+
+Elements of 1, 2, 4 or 8 bytes have their bytes in lanes of their own, if they begin at the right place:
+the entropies of the lanes say how wide they are, those of shifted lanes where their exponents lie.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+
+Counts = npt.NDArray[Any]
+"""Histograms: the last axis has 256 places."""
+Floats = npt.NDArray[np.floating[Any]]
+
+LANES = 8
+WIDTHS = (1, 2, 4, 8)
+STATES = tuple((width, phase) for width in WIDTHS for phase in range(width))
+"""Width of elements, and the place modulo the width where they begin."""
+WIDTH = np.array([width for width, _ in STATES])
+
+_WIDER = 0.06
+"""Bits a byte that twice the width must save."""
+_MISPLACED = 0.05
+"""Bits a byte held against elements that seem to begin elsewhere."""
+_SMALL = np.arange(1 << 16, dtype=np.float64)
+_GROUP = 256
+"""Bytes of which one quarter is looked at where a change is sought; then all around it are."""
+_MILLER = np.float32(0.5 * np.log2(np.e))
+_N_LOG_N = (_SMALL * np.log2(np.maximum(_SMALL, 1)) - _MILLER * (_SMALL > 0)).astype(np.float32)
+
+
+def count(data: memoryview, first: int, step: int, size: int, samples: int) -> Counts:
+    """Histograms [samples, 2, lane, 256] of samples in `data` (see `_core.count_lanes`)."""
+    counts = np.empty((samples, 2, LANES, 256), np.uint16)
+    _core.count_lanes(data, first, step, size, counts)
+    return counts
+
+
+def fold(counts: Counts, width: int) -> Counts:
+    """The histograms [..., lane, 256] of lanes modulo `width`."""
+    while counts.shape[-2] > width:
+        half = counts.shape[-2] // 2
+        counts = counts[..., :half, :] + counts[..., half:, :]
+    return counts
+
+
+def entropy(counts: Counts) -> Floats:
+    """Bits of all symbols of each histogram, with Miller's correction for what small samples miss."""
+    if counts.dtype == np.uint16:
+        sums = _N_LOG_N[counts].sum(-1)
+    else:
+        sums = (counts * np.log2(np.maximum(counts, 1)) - _MILLER * (counts > 0)).sum(-1)
+    total = counts.sum(-1, dtype=np.float64)
+    bits: Floats = total * np.log2(np.maximum(total, 1)) - sums - _MILLER
+    return np.minimum(np.maximum(bits, 0), 8 * total)
+
+
+def costs(counts: Counts) -> Floats:
+    """Bits a byte [samples, state] that planes of bytes, or a float's fields, would take."""
+    result = np.empty((len(counts), len(STATES)))
+    column = 0
+    for width in WIDTHS:
+        folded = fold(counts, width)
+        symbols = np.maximum(folded[:, 0].sum(-1, dtype=np.int64), 1)
+        plain, shifted = entropy(folded[:, 0]) / symbols, entropy(folded[:, 1]) / symbols
+        misplaced = _misplaced(plain)
+        for phase in range(width):
+            bits = plain.sum(-1)
+            if width > 1:
+                last, before = phase - 1, phase - 2
+                as_float = shifted[:, last] + 8 - plain[:, last] - plain[:, before]
+                bits = bits + np.minimum(as_float, 0)
+            result[:, column] = bits / width + misplaced[:, phase] * _MISPLACED + np.log2(width) * _WIDER
+            column += 1
+    return result
+
+
+def _misplaced(plain: Floats) -> npt.NDArray[np.bool_]:
+    """Whether elements are unlikely to begin at each phase, by the bits [samples, lane] of a byte.
+
+    The last byte of an element varies least, and in floats comes behind one that looks like noise.
+    """
+    width = plain.shape[-1]
+    last, before = np.roll(plain, 1, -1), np.roll(plain, 2, -1)  # of each phase
+    if width == LANES:  # whose exponents reach into the last byte but one
+        as_float = (last < 5) & (last < before) & (np.roll(plain, 3, -1) > 7)
+    else:
+        as_float = (last < 7) & (before > 7)
+    possible = as_float | ~as_float.any(-1, keepdims=True)
+    least = np.where(possible, last, np.inf).min(-1, keepdims=True)
+    return ~possible | (last > least + 0.1)
+
+
+def model(counts: Counts) -> Floats:
+    """Bits [lane, 256] that each byte costs in each lane, by its histograms there (for any number of lanes)."""
+    smooth = counts + 1 / 8
+    bits = np.log2(smooth.sum(-1, keepdims=True) / smooth).astype(np.float32)
+    return np.tile(bits, (LANES // len(bits), 1))
+
+
+def change(data: memoryview, first: int, left: Floats, right: Floats) -> int:
+    """Where in `data`, which begin in lane `first`, the right model should take over from the left one."""
+    excess = np.roll(left - right, -first, axis=0)  # of the left one, for bytes in lanes counted from `first`
+    values = np.frombuffer(data, np.uint8)
+    groups = values[: len(values) // _GROUP * _GROUP].reshape(-1, _GROUP)[:, : _GROUP // 4]
+    rough = _least(_of_each(excess, groups).sum(-1)) * _GROUP
+    start, stop = max(0, rough - 2 * _GROUP), rough + 2 * _GROUP
+    return start + _least(_of_each(excess, values[start:stop]))
+
+
+def _of_each(table: Floats, values: npt.NDArray[np.uint8]) -> Floats:
+    """What `table` [lane, 256] has for values, whose last axis begins in lane 0."""
+    places = np.arange(values.shape[-1], dtype=np.int32) % LANES * 256
+    return np.asarray(table.ravel()[values + places])
+
+
+def _least(steps: Floats) -> int:
+    """After how many of the steps their sum is least."""
+    return int(np.concatenate([[0.0], steps.cumsum(dtype=np.float64)]).argmin())
