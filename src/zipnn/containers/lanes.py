@@ -20,15 +20,18 @@ Floats = npt.NDArray[np.floating[Any]]
 
 LANES = 8
 WIDTHS = (1, 2, 4, 8)
-STATES = tuple((width, phase) for width in WIDTHS for phase in range(width))
+STATES = (*((width, phase) for width in WIDTHS for phase in range(width)), (1, 0))
 """Width of elements, and the place modulo the width where they begin."""
-WIDTH = np.array([width for width, _ in STATES])
+PLAIN, REPEATS = 0, len(STATES) - 1
+"""Bytes each on its own, and bytes that are alike in runs."""
 
-_WIDER = 0.06
+_WIDER = 0.1
 """Bits a byte that twice the width must save."""
 _MISPLACED = 0.05
 """Bits a byte held against elements that seem to begin elsewhere."""
 _SMALL = np.arange(1 << 16, dtype=np.float64)
+_CONSTANT_FIRST = 0.00125
+"""Bits a byte against each bit that the first byte of an element lacks: it varies most."""
 _GROUP = 256
 """Bytes of which one quarter is looked at where a change is sought; then all around it are."""
 _MILLER = np.float32(0.5 * np.log2(np.e))
@@ -58,47 +61,51 @@ def entropy(counts: Counts) -> Floats:
         sums = (counts * np.log2(np.maximum(counts, 1)) - _MILLER * (counts > 0)).sum(-1)
     total = counts.sum(-1, dtype=np.float64)
     bits: Floats = total * np.log2(np.maximum(total, 1)) - sums - _MILLER
-    return np.minimum(np.maximum(bits, 0), 8 * total)
+    return np.asarray(np.clip(bits, 0, 8 * total))
 
 
 def costs(counts: Counts) -> Floats:
-    """Bits a byte [samples, state] that planes of bytes, or a float's fields, would take."""
+    """Bits a byte [samples, state] that planes of bytes, or a float's fields, would take.
+
+    What repeats is not seen in histograms: infinite for that state.
+    """
     result = np.empty((len(counts), len(STATES)))
     column = 0
     for width in WIDTHS:
         folded = fold(counts, width)
         symbols = np.maximum(folded[:, 0].sum(-1, dtype=np.int64), 1)
         plain, shifted = entropy(folded[:, 0]) / symbols, entropy(folded[:, 1]) / symbols
-        misplaced = _misplaced(plain)
+        # What each phase saves as a float: the exponent apart, and a sign that looks like noise.
+        as_float = np.roll(shifted + 8 - plain - np.roll(plain, 1, -1), 1, -1)
+        misplaced = _misplaced(plain, as_float)
         for phase in range(width):
             bits = plain.sum(-1)
             if width > 1:
-                last, before = phase - 1, phase - 2
-                as_float = shifted[:, last] + 8 - plain[:, last] - plain[:, before]
-                bits = bits + np.minimum(as_float, 0)
-            result[:, column] = bits / width + misplaced[:, phase] * _MISPLACED + np.log2(width) * _WIDER
+                bits = bits + np.minimum(as_float[:, phase], 0)
+            hints = misplaced[:, phase] * _MISPLACED + (8 - plain[:, phase]) * _CONSTANT_FIRST
+            result[:, column] = bits / width + hints + np.log2(width) * _WIDER
             column += 1
+    result[:, REPEATS] = np.inf
     return result
 
 
-def _misplaced(plain: Floats) -> npt.NDArray[np.bool_]:
+def _misplaced(plain: Floats, as_float: Floats) -> npt.NDArray[np.bool_]:
     """Whether elements are unlikely to begin at each phase, by the bits [samples, lane] of a byte.
 
-    The last byte of an element varies least, and in floats comes behind one that looks like noise.
+    The last byte of an element varies least, and in floats comes behind some that look like noise.
     """
-    width = plain.shape[-1]
-    last, before = np.roll(plain, 1, -1), np.roll(plain, 2, -1)  # of each phase
-    if width == LANES:  # whose exponents reach into the last byte but one
-        as_float = (last < 5) & (last < before) & (np.roll(plain, 3, -1) > 7)
+    last, before, third, fourth = (np.roll(plain, 1 + i, -1) for i in range(4))  # of each phase
+    if plain.shape[-1] == LANES:  # the exponent reaches into the last byte but one, the sign is in the last
+        floats = (last > 0.5) & (last < 3) & (last < before) & (third > 7) & (fourth > 7)
     else:
-        as_float = (last < 7) & (before > 7)
-    possible = as_float | ~as_float.any(-1, keepdims=True)
+        floats = (last < 7) & (before > 7) & (as_float < 0.5)
+    possible = floats | ~floats.any(-1, keepdims=True)
     least = np.where(possible, last, np.inf).min(-1, keepdims=True)
-    return ~possible | (last > least + 0.1)
+    return np.asarray(~possible | (last > least + 0.1))
 
 
 def model(counts: Counts) -> Floats:
-    """Bits [lane, 256] that each byte costs in each lane, by its histograms there (for any number of lanes)."""
+    """Bits [lane, 256] that each byte costs in each lane, by histograms of as many lanes or fewer."""
     smooth = counts + 1 / 8
     bits = np.log2(smooth.sum(-1, keepdims=True) / smooth).astype(np.float32)
     return np.tile(bits, (LANES // len(bits), 1))

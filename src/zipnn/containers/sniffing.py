@@ -37,9 +37,10 @@ _GAIN = 0.002
 _MAY_REPEAT = 6.8
 """Bits a byte under which Zstandard is tried on every sample."""
 
-_DTYPES = {2: ("F16", "BF16", "I16"), 4: ("F32", "I32"), 8: ("F64", "I64")}
-_HANDICAP = {"BF16": 0.0005, "I16": 0.005, "I32": 0.005, "I64": 0.005}
-"""Part of the data that these must save over what is likelier: a piece is not all."""
+_UNLIKELY = 0.005
+"""Part of the data that integers must save over floats, if they do not look like integers."""
+
+_FLOATS = {2: ("F16", "BF16"), 4: ("F32",), 8: ("F64",)}
 
 
 def sniff(read: Read, offset: int, size: int) -> list[Extent]:
@@ -93,6 +94,8 @@ class _Segment:
         """Whether one frame is as good for both."""
         if self.state != other.state:
             return False
+        if self.state == lanes.REPEATS:
+            return True
         pair = lanes.fold(np.stack([self.counts, other.counts]), self.width)
         return bool(_gains(pair)[0] * self.share <= _SEGMENT * 8)
 
@@ -121,7 +124,8 @@ def _segments(read: Read, start: int, stop: int, block: int) -> Iterator[_Segmen
         share = block / min(_SAMPLE, block)
         width = lanes.STATES[state][0]
         part = counts[first:end].astype(np.float32)
-        for begin, until in _parts(lanes.fold(part, width), _SEGMENT * 8 / share):
+        limit = _SEGMENT * 8 / share if state != lanes.REPEATS else np.inf
+        for begin, until in _parts(lanes.fold(part, width), limit):
             yield _Segment(
                 start + (first + begin) * block,
                 stop if first + until == number else start + (first + until) * block,
@@ -144,9 +148,9 @@ def _look(read: Read, start: int, stop: int, block: int, number: int) -> tuple[l
         size = min(_SAMPLE, block - shift, len(data) - (blocks - 1) * block - shift)
         found = lanes.count(data, shift, block, size, blocks)
         cost = lanes.costs(found)
-        for i in np.flatnonzero(cost[:, 0] < _MAY_REPEAT):
+        for i in np.flatnonzero(cost[:, lanes.PLAIN] < _MAY_REPEAT):
             sample = data[shift + i * block : shift + i * block + size]
-            cost[i, 0] = min(cost[i, 0], 8 * len(zstd.compress(sample)) / size)
+            cost[i, lanes.REPEATS] = 8 * len(zstd.compress(sample)) / size
         counts.append(found[:, 0])
         costs.append(cost)
     return np.concatenate(counts), np.concatenate(costs)
@@ -232,18 +236,27 @@ def _dtype(read: Read, start: int, stop: int, width: int) -> str:
     """What a piece in the middle of [start, stop) shrinks most as; `U8` where types gain nothing."""
     size = min(_PIECE, stop - start) // lanes.LANES * lanes.LANES
     piece = read(start + (stop - start - size) // 2 // width * width, size)
-    ratios = {name: _core.estimate(piece, dtypes.named(name).family, "default") for name in _DTYPES[width]}
-    best = min(ratios, key=lambda name: ratios[name] + _HANDICAP.get(name, 0))
+    floats, integer = _FLOATS[width], f"I{8 * width}"
+    names = (integer,) if _looks_like_integers(piece, width) else (*floats, integer)
+    ratios = {name: _core.estimate(piece, dtypes.named(name).family, "default") for name in names}
+    best = min(ratios, key=lambda name: ratios[name] + (_UNLIKELY if name == integer else 0))
     plain = min(_core.estimate(piece, "bytes", "default"), len(zstd.compress(piece)) / size)
     return best if ratios[best] + _GAIN <= plain else "U8"
 
 
+def _looks_like_integers(piece: memoryview, width: int) -> bool:
+    """Whether most elements are near zero as integers, so that few are numbers as floats."""
+    last = np.frombuffer(piece, np.uint8)[width - 1 :: width]
+    return bool(np.mean((last == 0) | (last == 255)) > 0.5)
+
+
 def _joined(extents: list[Extent]) -> list[Extent]:
-    """Without empty ones, and with neighbours that are plain bytes put together."""
+    """Without empty ones, and with the few bytes between types put to plain bytes beside them."""
     joined: list[Extent] = []
     for extent in extents:
-        if joined and joined[-1].dtype == extent.dtype == "U8":
-            joined[-1] = Extent(joined[-1].offset, joined[-1].size + extent.size, "U8")
+        last = joined[-1] if joined else None
+        if last and last.dtype == extent.dtype == "U8" and min(last.size, extent.size) < _LEAST:
+            joined[-1] = Extent(last.offset, last.size + extent.size, "U8")
         elif extent.size:
             joined.append(extent)
     return joined
