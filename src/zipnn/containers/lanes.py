@@ -61,32 +61,38 @@ def entropy(counts: Counts) -> Floats:
         sums = (counts * np.log2(np.maximum(counts, 1)) - _MILLER * (counts > 0)).sum(-1)
     total = counts.sum(-1, dtype=np.float64)
     bits: Floats = total * np.log2(np.maximum(total, 1)) - sums - _MILLER
-    return np.asarray(np.clip(bits, 0, 8 * total))
+    return np.asarray(np.minimum(np.maximum(bits, 0), 8 * total))
 
 
 def costs(counts: Counts) -> Floats:
     """Bits a byte [samples, state] that planes of bytes, or a float's fields, would take.
 
-    What repeats is not seen in histograms: infinite for that state.
+    Samples are of one size. What repeats is not seen in histograms: infinite for that state.
     """
-    result = np.empty((len(counts), len(STATES)))
-    column = 0
+    columns = []
     for width in WIDTHS:
-        folded = fold(counts, width)
-        symbols = np.maximum(folded[:, 0].sum(-1, dtype=np.int64), 1)
-        plain, shifted = entropy(folded[:, 0]) / symbols, entropy(folded[:, 1]) / symbols
-        # What each phase saves as a float: the exponent apart, and a sign that looks like noise.
-        as_float = np.roll(shifted + 8 - plain - np.roll(plain, 1, -1), 1, -1)
-        misplaced = _misplaced(plain, as_float)
-        for phase in range(width):
-            bits = plain.sum(-1)
-            if width > 1:
-                bits = bits + np.minimum(as_float[:, phase], 0)
-            hints = misplaced[:, phase] * _MISPLACED + (8 - plain[:, phase]) * _CONSTANT_FIRST
-            result[:, column] = bits / width + hints + np.log2(width) * _WIDER
-            column += 1
-    result[:, REPEATS] = np.inf
-    return result
+        plain = _bits_each(fold(counts[:, 0], width))
+        bits = np.repeat(plain.sum(-1, keepdims=True) / width, width, axis=1)
+        if width > 1:
+            shifted = _bits_each(fold(counts[:, 1], width))
+            # What a float saves: the exponent apart, and a sign that looks like noise.
+            as_float = _behind(shifted, 1) + 8 - _behind(plain, 1) - _behind(plain, 2)
+            bits += np.minimum(as_float, 0) / width + np.log2(width) * _WIDER
+            bits += _misplaced(plain, as_float) * _MISPLACED + (8 - plain) * _CONSTANT_FIRST
+        columns.append(bits)
+    columns.append(np.full((len(counts), 1), np.inf))
+    return np.concatenate(columns, axis=1)
+
+
+def _bits_each(counts: Counts) -> Floats:
+    """Bits of a symbol of each histogram, of samples of one size."""
+    return np.asarray(entropy(counts) / np.maximum(counts[:1].sum(-1, dtype=np.int64), 1))
+
+
+def _behind(values: Floats, count: int) -> Floats:
+    """For each phase, what `values` [samples, lane] has for the byte `count` from an element's end."""
+    width = values.shape[-1]
+    return values[:, (np.arange(width) - count) % width]
 
 
 def _misplaced(plain: Floats, as_float: Floats) -> npt.NDArray[np.bool_]:
@@ -94,9 +100,10 @@ def _misplaced(plain: Floats, as_float: Floats) -> npt.NDArray[np.bool_]:
 
     The last byte of an element varies least, and in floats comes behind some that look like noise.
     """
-    last, before, third, fourth = (np.roll(plain, 1 + i, -1) for i in range(4))  # of each phase
+    last, before = _behind(plain, 1), _behind(plain, 2)
     if plain.shape[-1] == LANES:  # the exponent reaches into the last byte but one, the sign is in the last
-        floats = (last > 0.5) & (last < 3) & (last < before) & (third > 7) & (fourth > 7)
+        noise = (_behind(plain, 3) > 7) & (_behind(plain, 4) > 7)
+        floats = (last > 0.5) & (last < 3) & (last < before) & noise
     else:
         floats = (last < 7) & (before > 7) & (as_float < 0.5)
     possible = floats | ~floats.any(-1, keepdims=True)
