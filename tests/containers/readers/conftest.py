@@ -13,7 +13,7 @@ from scripts.fetch_models import models_folder
 
 @pytest.fixture
 def present_model() -> Callable[[str], bytes]:
-    """Gives the content of a real model by its name in `scripts/fetch_models.py`; skips if it is not there."""
+    """Gives the content of a real model by its name in `scripts/fetch_models.py`; skips where it is not."""
 
     def content_of(name: str) -> bytes:
         path: Path = models_folder() / name
