@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.folders import archive_folder, restore_folder
     from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
     from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
@@ -48,6 +49,7 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "archive_folder",
     "compress",
     "compress_file",
     "compress_on_save",
@@ -58,6 +60,7 @@ __all__ = [
     "decompress_tree",
     "inspect",
     "load_file",
+    "restore_folder",
     "safe_open",
     "save_file",
     "verify_file",
@@ -77,6 +80,7 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
