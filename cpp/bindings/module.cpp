@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -256,6 +257,7 @@ NB_MODULE(_core, m) {
     bind_decoding(m);
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_deflate(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {
