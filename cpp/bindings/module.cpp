@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "blocks.hpp"
 #include "buffer.hpp"
 #include "deflate.hpp"
 #include "legacy.hpp"
@@ -257,6 +258,7 @@ NB_MODULE(_core, m) {
     bind_decoding(m);
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_blocks(m);
     zipnn::bindings::bind_deflate(m);
     m.def(
         "xxh3_64",

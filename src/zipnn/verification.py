@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .containers import kinds
-from .containers.archive import Archive
+from .containers.archive.reading import Archive
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .errors import MismatchError
