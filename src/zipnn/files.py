@@ -14,7 +14,8 @@ from typing import Any
 
 from . import dtypes
 from .arrays import dtype_names
-from .containers import archive, kinds, safetensors_plan, safetensors_writer
+from .containers import kinds, safetensors_plan, safetensors_writer
+from .containers.archive.writing import estimate_archive, write_archive
 from .containers.kinds import Content
 from .containers.safetensors_plan import UnsuitableError
 from .conversion import Conversion, FileResult, Progress
@@ -123,7 +124,7 @@ def archive_file(
         target = job.target(None)
 
         def write(out: OutputFile) -> None:
-            archive.write_archive(
+            write_archive(
                 reader,
                 out,
                 level="default",
@@ -234,7 +235,7 @@ def _write_compressed(
             reader, plan, out, level=level, threads=job.threads, progress=progress
         )
     else:
-        archive.write_archive(reader, out, level=level, family=family, threads=job.threads, progress=progress)
+        write_archive(reader, out, level=level, family=family, threads=job.threads, progress=progress)
     if out.position >= reader.size:
         raise UnsuitableError("it would not become smaller")
 
@@ -267,7 +268,7 @@ def _estimate(
     if kind == kinds.SAFETENSORS:
         size = safetensors_plan.make_plan(reader, level, sample_only=True).estimate()
     else:
-        size = archive.estimate_archive(reader, level=level, family=family)
+        size = estimate_archive(reader, level=level, family=family)
     if size >= reader.size:
         return job.result(
             None, "would-skip", reader.size, reader.size, "estimated from a sample: not smaller"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .containers import kinds
-from .containers.archive import Archive
+from .containers.archive.reading import Archive
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .errors import MismatchError

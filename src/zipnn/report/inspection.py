@@ -9,7 +9,8 @@ from math import ceil
 
 from .. import _core, dtypes
 from ..containers import kinds
-from ..containers.archive import Archive
+from ..containers.archive.index import Segment
+from ..containers.archive.reading import Archive
 from ..containers.frame_stream import StreamFile
 from ..containers.legacy_stream import LegacyFile
 from ..containers.safetensors import TensorFile
@@ -141,22 +142,48 @@ def _inspect_tensors(reader: FileReader, bound: bool, threads: int) -> FileRepor
 
 
 def _inspect_archive(reader: FileReader, bound: bool, threads: int) -> FileReport:
-    archive = Archive(reader)
-    with error_place(f"file {reader.path}"):
-        segments = []
+    with Archive(reader) as archive:
+        names = {tensor.offset: name for name, tensor in reversed([*archive.tensors.items()])}
+        firsts: dict[int, str] = {}
+        reports = []
         for segment in archive.segments:
-            with error_place(f"segment at {segment.offset}"):
-                frame = FrameReader(_section(reader, segment.at), segment.length)
-                name = f"bytes from {segment.offset}"
-                segments.append(_frame_report(frame, name, segment.length, bound, threads))
+            name = _segment_name(segment, names)
+            first = firsts.setdefault(segment.at, name)
+            reports.append(_segment_report(archive, segment, name, first, bound, threads))
         return FileReport(
-            reader.path,
+            archive.path,
             kinds.ARCHIVE,
             _FORMAT_VERSION,
             archive.original_size,
-            reader.size,
+            archive.size,
             None,
-            tuple(segments),
+            tuple(reports),
+        )
+
+
+def _segment_name(segment: Segment, names: dict[int, str]) -> str:
+    if segment.is_pool:
+        return f"{len(segment.pieces)} small parts from {segment.offset}"
+    return names.get(segment.offset) or f"bytes from {segment.offset}"
+
+
+def _segment_report(
+    archive: Archive, segment: Segment, name: str, first: str, bound: bool, threads: int
+) -> TensorReport:
+    data = archive.segment_data(segment)
+    head = data.frames[0].head
+    tensor = archive.tensors.get(name)
+    whole = tensor is not None and (tensor.offset, tensor.size) == (segment.offset, segment.size)
+    with error_place(f"file {archive.path}: segment at {segment.offset}"):
+        return TensorReport(
+            name,
+            str(segment.options.get("type", head.dtype)),
+            tensor.shape if tensor is not None and whole else (segment.size,),
+            head.codec if segment.coding == "plain" else f"{segment.coding}, {head.codec}",
+            sum(piece.size for piece in segment.pieces),
+            segment.length,
+            None if name == first else first,
+            _bound(data.windows(threads), head.dtype) if bound else None,
         )
 
 
