@@ -85,8 +85,8 @@ def test_a_name_that_is_there_twice(opened: Make) -> None:
     one, two = np.arange(2, dtype="u1"), np.arange(3, dtype="u1")
     tensors = [StoredTensor("a", "U8", (2,), 0, 2), StoredTensor("a", "U8", (3,), 2, 3)]
     file = opened(one.tobytes() + two.tobytes(), *tensors)
-    assert file.keys() == ["a", "a#2"]
-    assert file.get_tensor("a#2").tolist() == [0, 1, 2]
+    assert file.keys() == ["a", "a (2)"]
+    assert file.get_tensor("a (2)").tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 from ..arrays.frameworks import open_framework
 from ..containers import kinds
-from ..containers.archive import Archive
+from ..containers.archive.reading import Archive
 from ..containers.contents import StoredTensor
 from ..containers.readers import read_contents
 from ..containers.safetensors import TensorFile
-from ..errors import FormatError
+from ..errors import CorruptError, FormatError
 from ..storage.filereader import FileReader, fresh_buffer
 from ..storage.opening import Location, open_reader
 from .reading import TensorSource, read_tensor, read_tensors
@@ -102,11 +102,11 @@ class ModelFile:
             FormatError: the framework has no such dtype, or the file not what it says of the tensor.
             MissingDependencyError: its dtype needs a package that is not installed.
         """
-        return read_tensor(self._source(), self._array(name), self._framework, self._threads)
+        return read_tensor(self._source(), self.described(name), self._framework, self._threads)
 
     def get_tensors(self) -> dict[str, Any]:
         """Every tensor by its name. Raises as `get_tensor`."""
-        arrays = [self._array(name) for name in self._tensors]
+        arrays = [self.described(name) for name in self._tensors]
         return read_tensors(self._source(), arrays, self._framework, self._threads)
 
     def get_slice(self, name: str) -> TensorSlice:
@@ -115,14 +115,14 @@ class ModelFile:
         Raises:
             KeyError: there is no such tensor.
         """
-        source, array = self._source(), self._array(name)
+        source, array = self._source(), self.described(name)
         if isinstance(source, StoredTensors) and not source.in_order(name):
             return StridedSlice(source, array, self._framework, self._threads)
         return TensorSlice(source, array, self._framework, self._threads)
 
     def get_bytes(self, name: str) -> memoryview:
         """A tensor's elements, little-endian, in C order. Raises as `get_tensor`."""
-        source, array = self._source(), self._array(name)
+        source, array = self._source(), self.described(name)
         data = fresh_buffer(array.size)
         source.read_into(name, data, self._threads)
         return data
@@ -144,7 +144,13 @@ class ModelFile:
             raise refusal(ValueError, "the file is closed")
         return self._opened
 
-    def _array(self, name: str) -> ModelTensor:
+    def described(self, name: str) -> ModelTensor:
+        """A tensor as it is given: its dtype and shape for a framework; bytes for a block type.
+
+        Raises:
+            KeyError: there is no such tensor.
+            FormatError: the file cannot hold what it says of it.
+        """
         if not isinstance(name, str):
             raise TypeError(f"a tensor's name is a string, not {type(name).__name__}")
         source = self._source()
@@ -162,7 +168,11 @@ class _ArchiveExtents:
         self._archive = archive
 
     def check(self, tensor: StoredTensor) -> None:
-        """The archive has found its tensors to lie within its original."""
+        if tensor.member is None:
+            return  # the archive has found it to lie within its original
+        frames = self._archive.segment_data(self._archive.segments[tensor.member]).frames
+        if tensor.offset + tensor.size > sum(frame.head.data_size for frame in frames):
+            raise CorruptError("its segment does not hold so much")
 
     def read_into(self, tensor: StoredTensor, start: int, out: memoryview, threads: int) -> None:
         out[:] = self._archive.read_tensor_range(tensor.name, start, start + len(out), threads)

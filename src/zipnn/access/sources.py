@@ -315,5 +315,5 @@ def _free_name(name: str, taken: dict[str, StoredTensor]) -> str:
     """The name, with a number behind it where a file gives it twice."""
     free, number = name, 2
     while free in taken:
-        free, number = f"{name}#{number}", number + 1
+        free, number = f"{name} ({number})", number + 1
     return free
