@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ..errors import ZipnnError
+from ..storage.locations import Place
 from .cached import add_model, check_paths, work
 from .errors import Exit
 from .options import add_command, add_writing
@@ -67,13 +67,13 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     )
 
 
-def _holds_folder(path: Path) -> bool:
+def _holds_folder(path: Place) -> bool:
     """Whether it is the archive of a folder; what cannot be read fails when its turn comes."""
     from ..containers import kinds
-    from ..storage.filereader import FileReader
+    from ..storage.opening import open_reader
 
     try:
-        with FileReader(path) as reader:
+        with open_reader(path) as reader:
             return kinds.holds_folder(kinds.open_content(reader))
     except (OSError, ZipnnError):
         return False

@@ -35,8 +35,8 @@ class _File:
     def size(self) -> int:
         return self.state.st_size
 
-    def check(self, state: os.stat_result) -> None:
-        if fingerprint(state) != fingerprint(self.state):
+    def check(self, state: os.stat_result | None) -> None:
+        if state is None or fingerprint(state) != fingerprint(self.state):
             raise ZipnnError(f"file {self.path}: changed while it was read; nothing was written, try again")
 
 
