@@ -34,6 +34,7 @@ PUBLIC = {
     "decompress",
     "decompress_file",
     "decompress_tree",
+    "hf",
     "inspect",
     "load_file",
     "safe_open",
