@@ -6,6 +6,7 @@
 
 #include "blocks.hpp"
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "lanes.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
@@ -259,6 +260,7 @@ NB_MODULE(_core, m) {
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
     zipnn::bindings::bind_blocks(m);
+    zipnn::bindings::bind_deflate(m);
     zipnn::bindings::bind_lanes(m);
     m.def(
         "xxh3_64",
