@@ -248,6 +248,14 @@ void bind_encoding(nb::module_& m) {
             return zipnn::order0(bytes.bytes(), zipnn::family_of(family));
         },
         "data"_a, "family"_a);
+    m.def(
+        "repeated_share",
+        [](nb::handle data) {
+            const Buffer bytes(data);
+            const nb::gil_scoped_release release;
+            return zipnn::repeated_share(bytes.bytes());
+        },
+        "data"_a);
 }
 
 }  // namespace

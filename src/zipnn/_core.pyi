@@ -129,6 +129,9 @@ def take_field(data: Buffer, name: str, field: int, out: Buffer) -> None:
 def join_blocks(fields: list[Buffer], name: str, out: Buffer) -> None:
     """The inverse of `split_blocks`."""
 
+def repeated_share(data: Buffer) -> float:
+    """About what share of the data's 8-byte words occurs more than once, from a sample; 0 for small data."""
+
 class LegacyFrame:
     """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""
 
