@@ -96,6 +96,22 @@ def arrays() -> Arrays:
     }
 
 
+def sample() -> bytes:
+    return npy(np.arange(12.0).reshape(3, 4))
+
+
+def sample_stored() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays())
+    return file.getvalue()
+
+
+def sample_deflated() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays())
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed], ids=["stored", "deflated"])
 def test_archives(save: Callable[..., None]) -> None:
     file = io.BytesIO()

@@ -12,7 +12,18 @@ from collections.abc import Callable
 from ...errors import FormatError
 from ...storage.filereader import Source
 from ..contents import Contents
-from . import coreml, ctranslate2, msgpack, numpy_files, onnx, tflite, torch_legacy, torch_zip, zip_members
+from . import (
+    coreml,
+    ctranslate2,
+    hdf5,
+    msgpack,
+    numpy_files,
+    onnx,
+    tflite,
+    torch_legacy,
+    torch_zip,
+    zip_members,
+)
 from .checked import checked
 
 Reader = Callable[[Source], "Contents | None"]
@@ -20,6 +31,7 @@ Reader = Callable[[Source], "Contents | None"]
 _PLAIN: tuple[Reader, ...] = (
     torch_legacy.read,
     numpy_files.read,
+    hdf5.read,
     tflite.read,
     coreml.read,
     ctranslate2.read,
