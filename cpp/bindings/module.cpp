@@ -4,7 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "blocks.hpp"
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -256,6 +258,8 @@ NB_MODULE(_core, m) {
     bind_decoding(m);
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_blocks(m);
+    zipnn::bindings::bind_deflate(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

@@ -9,8 +9,9 @@ from typing import Protocol
 from ..errors import CorruptError, FormatError, error_place
 from ..legacy import is_legacy
 from ..storage.filereader import FileReader
-from . import archive, frame_stream, legacy_tensors, safetensors_header
-from .archive import Archive
+from . import frame_stream, legacy_tensors, safetensors_header
+from .archive.reading import Archive
+from .archive.segments import MAGIC
 from .frame_stream import StreamFile
 from .legacy_stream import LegacyFile
 from .safetensors import TensorFile
@@ -36,7 +37,7 @@ def kind_of(reader: FileReader) -> str:
         CorruptError: a safetensors file whose header or data are cut off.
     """
     head = _head(reader)
-    if head.startswith(archive.MAGIC):
+    if head.startswith(MAGIC):
         return ARCHIVE
     if frame_stream.is_stream(head):
         return STREAM
@@ -71,7 +72,7 @@ def open_content(reader: FileReader) -> Content:
         CorruptError, UnsupportedVersionError: it is damaged, or newer than this zipnn.
     """
     head = _head(reader)
-    if head.startswith(archive.MAGIC):
+    if head.startswith(MAGIC):
         return Archive(reader)
     if frame_stream.is_stream(head):
         return StreamFile(reader)
@@ -83,6 +84,11 @@ def open_content(reader: FileReader) -> Content:
         if file.compressed:
             return file
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
+
+
+def holds_folder(content: Content) -> bool:
+    """Whether it is the archive of a folder."""
+    return isinstance(content, Archive) and content.index.is_folder
 
 
 def is_old(content: Content) -> bool:

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-_MODULES = ("torch", "numpy_files", "onnx", "msgpack", "hdf5", "tflite", "coreml", "ctranslate2")
+_MODULES = ("gguf", "torch", "numpy_files", "onnx", "msgpack", "hdf5", "tflite", "coreml", "ctranslate2")
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1)
 
 

@@ -139,6 +139,20 @@ def test_other_zip_files_with_arrays() -> None:
     assert "broken.npy" in contents.note
 
 
+def test_zip_files_with_checkpoints() -> None:
+    """Their tensors are told apart by the name of the file; a compressed one is a member like any other."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a.safetensors", "b.safetensors"):
+            archive.writestr(name, safetensors.save({"w": np.arange(6.0)}))
+        archive.writestr("c.safetensors", safetensors.save({"w": np.arange(6.0)}), zipfile.ZIP_DEFLATED)
+    data = file.getvalue()
+    contents = contents_of(data)
+    assert found(data, contents) == {f"{name}.safetensors/w": expected(np.arange(6.0)) for name in ("a", "b")}
+    assert len(contents.deflated) == 1
+
+
 def test_a_real_archive(present_model: Callable[[str], bytes]) -> None:
     data = present_model("g2p-en-f32.npz")
     with np.load(io.BytesIO(data)) as loaded:

@@ -15,10 +15,12 @@ from ..contents import Contents
 from . import (
     coreml,
     ctranslate2,
+    gguf,
     hdf5,
     msgpack,
     numpy_files,
     onnx,
+    safetensors,
     tflite,
     torch_legacy,
     torch_zip,
@@ -29,6 +31,8 @@ from .checked import checked
 Reader = Callable[[Source], "Contents | None"]
 
 _PLAIN: tuple[Reader, ...] = (
+    gguf.read,
+    safetensors.read,
     torch_legacy.read,
     numpy_files.read,
     hdf5.read,
@@ -40,7 +44,11 @@ _PLAIN: tuple[Reader, ...] = (
 )
 """Readers of files that may lie in a ZIP file."""
 
-_READERS: tuple[Reader, ...] = (torch_zip.read, zip_members.reader(_PLAIN), *_PLAIN)
+_READERS: tuple[Reader, ...] = (
+    torch_zip.read,
+    zip_members.reader((torch_zip.read, *_PLAIN)),
+    *_PLAIN,
+)
 
 
 def read_contents(source: Source) -> Contents:
