@@ -89,7 +89,7 @@ $(VENV)/built: $(VENV)/tools CMakeLists.txt pyproject.toml $(CPP)
 # torch comes first, so that no other package brings a different one.
 $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
-	$(PIP) install --quiet --group test --group lint
+	$(PIP) install --quiet --group test --group formats --group lint
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH) --group hf --group checkpoints)
 	$(if $(TORCH),$(PIP) install --quiet --no-deps $(TIMM))
 	touch $@
