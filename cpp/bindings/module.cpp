@@ -7,6 +7,7 @@
 #include "blocks.hpp"
 #include "buffer.hpp"
 #include "deflate.hpp"
+#include "lanes.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -268,6 +269,7 @@ NB_MODULE(_core, m) {
     zipnn::bindings::bind_legacy(m);
     zipnn::bindings::bind_blocks(m);
     zipnn::bindings::bind_deflate(m);
+    zipnn::bindings::bind_lanes(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {
