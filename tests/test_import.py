@@ -40,6 +40,7 @@ PUBLIC = {
     "open",
     "safe_open",
     "save_file",
+    "torch",
     "verify_file",
     "verify_tree",
     "zipnn_hf",

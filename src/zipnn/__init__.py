@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zipnn import dcp
+    from zipnn import dcp, torch
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
@@ -63,6 +63,7 @@ __all__ = [
     "open",
     "safe_open",
     "save_file",
+    "torch",
     "verify_file",
     "verify_tree",
     "zipnn_hf",
@@ -99,8 +100,8 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
-    elif name == "dcp":
-        value = importlib.import_module("zipnn.dcp")
+    elif name in ("dcp", "torch"):
+        value = importlib.import_module(f"zipnn.{name}")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:
