@@ -39,6 +39,7 @@ PUBLIC = {
     "inspect",
     "load_file",
     "open",
+    "open_writer",
     "safe_open",
     "save_file",
     "torch",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
+    from zipnn.access.writing import open_writer
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
     from zipnn.errors import (
@@ -64,6 +65,7 @@ __all__ = [
     "inspect",
     "load_file",
     "open",
+    "open_writer",
     "restore_folder",
     "safe_open",
     "save_file",
@@ -91,6 +93,7 @@ _MODULES = {
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
     "zipnn.access.opening": ("ModelFile", "open"),
     "zipnn.access.saving": ("save_file",),
+    "zipnn.access.writing": ("open_writer",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
     "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
