@@ -94,7 +94,7 @@ def test_segments_that_were_left_out_or_swapped_are_missed(archive: bytes) -> No
         joined(swapped)
     place = struct.pack("<QQ", at - len(frames[0]), length)
     footer = place + struct.pack("<Q", _core.xxh3_64(place)) + INDEX_MAGIC
-    with pytest.raises(FormatError, match="not as it|does not describe|add up|elsewhere"):
+    with pytest.raises(FormatError, match=r"not as it|does not describe|add up|elsewhere"):
         joined(archive[: one.at] + archive[two.at : -FOOTER.size] + footer)
 
 
