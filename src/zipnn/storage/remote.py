@@ -211,8 +211,14 @@ class RemoteFile:
             OSError: it was refused, or what arrived has another size.
         """
         mode = "overwrite" if overwrite else "create"
-        # Not tried again: a second try could meet the file that the first one did write.
-        self._call(lambda: self.system.put_file(os.fspath(local), self._path, mode=mode))
+        try:
+            # Not tried again: a second try could meet the file that the first one did write.
+            self._call(lambda: self.system.put_file(os.fspath(local), self._path, mode=mode))
+        except OSError as error:
+            # Stores say it in many ways that there is one already.
+            if not overwrite and not isinstance(error, FileExistsError) and self.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._url)) from error
+            raise
         if self.info(again=True).get("size") != os.path.getsize(local):
             raise OSError(errno.EIO, "what arrived has another size than what was sent", str(self._url))
 
@@ -242,10 +248,12 @@ class RemoteFile:
         if isinstance(error, ZipnnError | MemoryError):
             return error
         number = _errno_of(error)
-        reason = str(error.__cause__ or error) if isinstance(error, FileNotFoundError) else str(error)
-        known = number in (errno.ENOENT, errno.EACCES, errno.EEXIST) and _status_of(error) in (None, 404)
-        words = os.strerror(number) if known and not error.__cause__ else reason or type(error).__name__
-        return OSError(number, words, url)
+        # What fsspec calls "not found" may be any failure; its cause then says which.
+        told = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
+        words = told.strerror if isinstance(told, OSError) and told.strerror else str(told)
+        if told is error and number in (errno.ENOENT, errno.EACCES, errno.EEXIST):
+            words = os.strerror(number)
+        return OSError(number, words or type(told).__name__, url)
 
 
 def _file_system(url: Url) -> tuple[Any, str]:
