@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
-from .access.archive_io import ArchiveIO, PlainRanges, Ranged
+from .access.archive_io import ArchiveIO, PlainRanges
 from .containers import kinds
 from .containers.archive.reading import Archive
 from .errors import FormatError, MissingDependencyError
@@ -76,7 +76,9 @@ def _original(reader: FileReader, threads: int) -> Iterator[ArchiveIO]:
                 whole.write(piece)
             yield ArchiveIO(PlainRanges(StreamReader(cast(BinaryIO, whole))), str(reader.path), threads)
         return
-    archive: Ranged = Archive(reader) if kind == kinds.ARCHIVE else PlainRanges(reader)
+    archive = Archive(reader) if kind == kinds.ARCHIVE else PlainRanges(reader)
+    if isinstance(archive, Archive) and archive.index.is_folder:
+        raise FormatError(f"file {reader.path}: holds a folder; zipnn.open lists the tensors in it")
     yield ArchiveIO(archive, str(reader.path), threads)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from ..errors import CorruptError, MismatchError, error_place
+from ..errors import CorruptError, FormatError, MismatchError, error_place
 from ..storage.locations import Url
 from . import text
 from .binary import standard_input, standard_output
@@ -121,6 +121,8 @@ def _spooled_original(whole: BinaryIO, threads: int) -> Iterator[memoryview]:
     reader = StreamReader(whole)
     reader.path = Path(_NAME)
     content = kinds.open_content(reader)
+    if kinds.holds_folder(content):
+        raise FormatError(f"file {_NAME}: holds a folder; decompress it from a file")
     done = 0
     for offset, piece in content.original_pieces(threads):
         if offset > done:
