@@ -12,10 +12,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zipnn import dcp, hf
+    from zipnn import dcp, hf, torch
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
+    from zipnn.access.writing import open_writer
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
     from zipnn.errors import (
@@ -67,9 +68,11 @@ __all__ = [
     "inspect",
     "load_file",
     "open",
+    "open_writer",
     "restore_folder",
     "safe_open",
     "save_file",
+    "torch",
     "verify_file",
     "verify_tree",
     "zipnn_hf",
@@ -93,6 +96,7 @@ _MODULES = {
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
     "zipnn.access.opening": ("ModelFile", "open"),
     "zipnn.access.saving": ("save_file",),
+    "zipnn.access.writing": ("open_writer",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
     "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
@@ -108,7 +112,7 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
-    elif name in ("dcp", "hf"):
+    elif name in ("dcp", "hf", "torch"):
         value = importlib.import_module(f"zipnn.{name}")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
