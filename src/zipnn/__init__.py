@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
     from zipnn.folders import archive_folder, restore_folder
     from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
+    from zipnn.plugins.modules import compress_module, decompress_module
     from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
     from zipnn.trees import compress_tree, decompress_tree, verify_tree
@@ -55,11 +56,13 @@ __all__ = [
     "archive_folder",
     "compress",
     "compress_file",
+    "compress_module",
     "compress_on_save",
     "compress_tree",
     "dcp",
     "decompress",
     "decompress_file",
+    "decompress_module",
     "decompress_tree",
     "hf",
     "inspect",
@@ -97,6 +100,7 @@ _MODULES = {
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
     "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
+    "zipnn.plugins.modules": ("compress_module", "decompress_module"),
     "zipnn.plugins.saving": ("compress_on_save",),
     "zipnn.trees": ("compress_tree", "decompress_tree", "verify_tree"),
 }
