@@ -141,7 +141,7 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place |
 
 def _check_folder_output(path: Path, args: argparse.Namespace) -> None:
     if isinstance(args.output, Url):
-        raise UsageError(f"{path} is a folder: only files go to a URL", "one file at a time")
+        raise UsageError(f"{path} is a folder: only files go to a URL", "--archive makes it one file")
     if args.output is None and not args.in_place and not args.dry_run:
         raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
 
