@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Models on a GPU: loaded there, kept there compressed, compressed and saved from there. Skipped without one."""
+"""Models on a GPU: loaded there, kept there compressed, compressed and saved from there."""
 
 from __future__ import annotations
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..arrays.frameworks import open_framework
 from ..containers.safetensors import TensorFile, TensorInfo, open_tensors
+from ..storage.opening import Location
 from .reading import read_tensor, read_tensors
 from .refusals import refusal
 from .slicing import TensorSlice
@@ -21,7 +21,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
     taken before the file was closed stay usable.
 
     Args:
-        filename: the file.
+        filename: the file: a path, a URL (as a string), or a binary file object.
         framework: what tensors become: "np" or "numpy", "pt" or "torch".
         device: where torch tensors go, as torch names it.
         backend: taken so that calls written for safetensors work, and checked; it changes nothing.
@@ -37,7 +37,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: Location | BinaryIO,
         framework: str = "np",
         device: Any = "cpu",
         *,
@@ -114,7 +114,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
 
 
 def load_file(
-    filename: str | os.PathLike[str],
+    filename: Location | BinaryIO,
     framework: str = "np",
     device: Any = "cpu",
     threads: int | None = None,
