@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "blocks.hpp"
 #include "buffer.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
@@ -256,6 +257,7 @@ NB_MODULE(_core, m) {
     bind_decoding(m);
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_blocks(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

@@ -117,6 +117,18 @@ def estimate(data: Buffer, family: str, level: str, shape: tuple[int, ...] = ())
 def order0(data: Buffer, family: str) -> float:
     """Order-0 entropy of the data's fields (exponent, mantissa planes, sign apart) in bits per byte."""
 
+def block_types() -> list[tuple[str, int, int, tuple[tuple[str, int], ...]]]:
+    """GGML's block types: name, elements and bytes of a block, and dtype and bytes of each of its fields."""
+
+def split_blocks(data: Buffer, name: str, fields: list[Buffer]) -> None:
+    """Take blocks apart into `fields`, which have the exact sizes. Raises `ValueError`."""
+
+def take_field(data: Buffer, name: str, field: int, out: Buffer) -> None:
+    """As `split_blocks`, one field only."""
+
+def join_blocks(fields: list[Buffer], name: str, out: Buffer) -> None:
+    """The inverse of `split_blocks`."""
+
 class LegacyFrame:
     """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""
 

@@ -98,7 +98,7 @@ class BlockData:
         self._size = segment.size
         self._type = blocks.BY_NAME[kind]
         count, rest = divmod(segment.size, self._type.size)
-        sizes = [count * size for size in self._type.field_sizes]
+        sizes = [count * field.size for field in self._type.fields]
         if rest or [frame.head.data_size for frame in frames] != sizes:
             raise CorruptError(f"the frames do not hold {segment.size} bytes of {kind}")
 
@@ -108,8 +108,8 @@ class BlockData:
         size = self._type.size
         first, last = start // size, -(-stop // size)
         fields = [
-            frame.decode_range(first * width, last * width, threads)
-            for frame, width in zip(self.frames, self._type.field_sizes, strict=True)
+            frame.decode_range(first * field.size, last * field.size, threads)
+            for frame, field in zip(self.frames, self._type.fields, strict=True)
         ]
         out = fresh_buffer((last - first) * size)
         blocks.join(fields, self._type.name, out)
