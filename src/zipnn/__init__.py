@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zipnn import dcp
     from zipnn.access.loading import load_file, safe_open
+    from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
@@ -41,6 +42,7 @@ __all__ = [
     "FormatError",
     "MismatchError",
     "MissingDependencyError",
+    "ModelFile",
     "OutputExistsError",
     "TensorReport",
     "UnsupportedVersionError",
@@ -58,6 +60,7 @@ __all__ = [
     "decompress_tree",
     "inspect",
     "load_file",
+    "open",
     "safe_open",
     "save_file",
     "verify_file",
@@ -80,6 +83,7 @@ _MODULES = {
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
+    "zipnn.access.opening": ("ModelFile", "open"),
     "zipnn.access.saving": ("save_file",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),

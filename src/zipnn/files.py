@@ -23,18 +23,19 @@ from .errors import CorruptError
 from .storage.atomic import OutputFile
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
+from .storage.locations import Place
+from .storage.opening import Location, open_reader
 from .verification import VerifyResult, verify_file
 
 __all__ = ["FileResult", "Progress", "VerifyResult", "compress_file", "decompress_file", "verify_file"]
 
-StrPath = str | os.PathLike[str]
 
 _OLDEST_SUFFIX = ".zpn"  # of zipnn 0.2 and 0.3
 
 
 def compress_file(
-    source: StrPath,
-    output: StrPath | None = None,
+    source: Location,
+    output: Location | None = None,
     *,
     level: str = "default",
     dtype: Any = None,
@@ -42,7 +43,7 @@ def compress_file(
     force: bool = False,
     in_place: bool = False,
     follow_symlinks: bool = True,
-    temporary_folder: StrPath | None = None,
+    temporary_folder: str | os.PathLike[str] | None = None,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -54,8 +55,8 @@ def compress_file(
     as it is ("skipped"), or copied if there is an `output` ("copied").
 
     Args:
-        source: the file.
-        output: where to write.
+        source: the file, or its URL.
+        output: where to write: a path or a URL. What goes to a URL is made on this machine first.
         level: fast, default or max.
         dtype: what the elements are that a file which is not safetensors mostly consists of, as
             `compress` takes it. Without it the file is coded as bytes.
@@ -64,7 +65,7 @@ def compress_file(
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
         follow_symlinks: if false, what `in_place` replaces by a file is the link.
         temporary_folder: where the output is until it is finished, in the same file system; None for
-            where it goes.
+            where it goes (of a URL: the system's folder of temporary files).
         delete_original: remove the file after its compressed form was compared with it.
         dry_run: write nothing, estimate the size from a sample.
         progress: called with (bytes of the original done, total).
@@ -77,11 +78,11 @@ def compress_file(
         OSError: reading or writing failed; names the path. Nothing was kept.
     """
     job = Conversion(
-        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
+        source, output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
         None if temporary_folder is None else Path(temporary_folder),
     )  # fmt: skip
     family = _family(dtype)
-    with FileReader(job.source) as reader:
+    with open_reader(job.source) as reader:
         kind = kinds.kind_of(reader)
         if kind == kinds.OTHER and job.source.name.endswith(kinds.SUFFIX):
             kinds.header_of(reader)  # its error says what is wrong with the file
@@ -104,8 +105,8 @@ def compress_file(
 
 
 def archive_file(
-    source: StrPath,
-    output: StrPath,
+    source: Location,
+    output: Location,
     *,
     dtype: Any = None,
     threads: int = 0,
@@ -117,9 +118,9 @@ def archive_file(
 
     For the arguments and errors see `compress_file`.
     """
-    job = Conversion(Path(source), output, threads, force, False, delete_original, False, progress)
+    job = Conversion(source, output, threads, force, False, delete_original, False, progress)
     family = _family(dtype)
-    with FileReader(job.source) as reader:
+    with open_reader(job.source) as reader:
         target = job.target(None)
 
         def write(out: OutputFile) -> None:
@@ -140,14 +141,14 @@ def archive_file(
 
 
 def decompress_file(
-    source: StrPath,
-    output: StrPath | None = None,
+    source: Location,
+    output: Location | None = None,
     *,
     threads: int = 0,
     force: bool = False,
     in_place: bool = False,
     follow_symlinks: bool = True,
-    temporary_folder: StrPath | None = None,
+    temporary_folder: str | os.PathLike[str] | None = None,
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -164,10 +165,10 @@ def decompress_file(
         UnsupportedVersionError: a newer zipnn wrote it.
     """
     job = Conversion(
-        Path(source), output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
+        source, output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
         None if temporary_folder is None else Path(temporary_folder),
     )  # fmt: skip
-    with FileReader(job.source) as reader:
+    with open_reader(job.source) as reader:
         content = kinds.open_content(reader)
         target = job.target(original_path(job.source))
         if dry_run:
@@ -183,20 +184,20 @@ def decompress_file(
 
 
 def copy_file(
-    source: StrPath,
-    output: StrPath,
+    source: Location,
+    output: Location,
     *,
     force: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> FileResult:
     """Copy a file with the same care. For the arguments and errors see `compress_file`."""
-    job = Conversion(Path(source), output, 0, force, False, False, dry_run, progress)
-    with FileReader(job.source) as reader:
+    job = Conversion(source, output, 0, force, False, False, dry_run, progress)
+    with open_reader(job.source) as reader:
         return job.leave(reader, "")
 
 
-def compressed_path(source: Path, kind: str) -> Path:
+def compressed_path(source: Place, kind: str) -> Place:
     """Where the compressed form of a file of that kind goes: beside it."""
     name = source.name
     if kind == kinds.SAFETENSORS and name.endswith(kinds.SUFFIX):
@@ -204,7 +205,7 @@ def compressed_path(source: Path, kind: str) -> Path:
     return source.with_name(name + kinds.ARCHIVE_SUFFIX)
 
 
-def original_path(source: Path) -> Path | None:
+def original_path(source: Place) -> Place | None:
     """Where the original goes by the name of the compressed file, if that tells."""
     stem = source.name.removesuffix(kinds.COMPRESSED_SUFFIX)
     if stem and stem != source.name:
@@ -262,7 +263,7 @@ def _compare(job: Conversion, content: Content, original: FileReader) -> int | N
 
 
 def _estimate(
-    job: Conversion, reader: FileReader, target: Path, kind: str, level: str, family: str
+    job: Conversion, reader: FileReader, target: Place, kind: str, level: str, family: str
 ) -> FileResult:
     if kind == kinds.SAFETENSORS:
         size = safetensors_plan.make_plan(reader, level, sample_only=True).estimate()

@@ -20,6 +20,7 @@ from .conversion import FileResult, Progress
 from .errors import OutputExistsError, ZipnnError
 from .files import compress_file, copy_file, decompress_file
 from .storage.filereader import FileReader
+from .storage.locations import local_path
 from .upgrading import upgrade_file
 from .verification import verify_file
 
@@ -142,7 +143,7 @@ def verify_tree(
 
     results = _each_file(root, list(_walk(root, follow=True)), verify, progress)
     if counterpart is not None:
-        known = {result.source.relative_to(root) for result in results}
+        known = {local_path(result.source).relative_to(root) for result in results}
         for entry in _walk(counterpart, follow=True):
             if not entry.is_folder and entry.path not in known:
                 results.append(entry.result(counterpart, "failed", f"not in {root}"))

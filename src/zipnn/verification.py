@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from .containers import kinds
 from .containers.archive.reading import Archive
@@ -16,8 +14,9 @@ from .conversion import Progress
 from .errors import MismatchError
 from .storage.comparing import difference_from, first_difference, in_order
 from .storage.filereader import FileReader, Read
+from .storage.locations import Place
+from .storage.opening import Location, open_reader
 
-StrPath = str | os.PathLike[str]
 _STEP = 8 << 20
 _NO_CHECKSUMS = "zipnn 0.1 to 0.5 wrote no checksums: damage can go unseen"
 
@@ -37,8 +36,8 @@ class VerifyResult:
             has no checksums.
     """
 
-    path: Path
-    other: Path | None
+    path: Place
+    other: Place | None
     kind: str
     tensors: int
     original_size: int
@@ -47,7 +46,7 @@ class VerifyResult:
 
 
 def verify_file(
-    path: StrPath, other: StrPath | None = None, *, threads: int = 0, progress: Progress | None = None
+    path: Location, other: Location | None = None, *, threads: int = 0, progress: Progress | None = None
 ) -> VerifyResult:
     """Decode a whole file against its checksums, or compare it with another.
 
@@ -56,7 +55,7 @@ def verify_file(
     are compared byte for byte, compressed or not.
 
     Args:
-        path: the file.
+        path: the file, or its URL.
         other: the one to compare it with.
         threads: 0 for the default number.
         progress: called with (bytes of the original done, total).
@@ -68,17 +67,17 @@ def verify_file(
     """
     started = time.monotonic()
     report = progress or (lambda done, total: None)
-    with FileReader(path) as reader:
+    other_place = None
+    with open_reader(path) as reader:
         kind = kinds.kind_of(reader)
         if other is None:
             tensors, size, notes = _decode(reader, kind, threads, report)
         else:
-            with FileReader(other) as other_reader:
+            with open_reader(other) as other_reader:
+                other_place = other_reader.path
                 tensors, size, notes = _compare(reader, kind, other_reader, threads, report)
     seconds = time.monotonic() - started
-    return VerifyResult(
-        Path(path), None if other is None else Path(other), kind, tensors, size, seconds, notes
-    )
+    return VerifyResult(reader.path, other_place, kind, tensors, size, seconds, notes)
 
 
 _Outcome = tuple[int, int, tuple[str, ...]]

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from ..storage.locations import Place
 from .cached import add_model, check_paths, work
 from .errors import Exit
 from .options import add_command, add_level, add_writing
@@ -67,12 +67,12 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     )
 
 
-def default_output(path: Path) -> Path:
+def default_output(path: Place) -> Place:
     """Where `compress_file` writes if it is not told; a compressed file stays what it is."""
     from ..containers import kinds
     from ..files import compressed_path
-    from ..storage.filereader import FileReader
+    from ..storage.opening import open_reader
 
-    with FileReader(path) as reader:
+    with open_reader(path) as reader:
         kind = kinds.kind_of(reader)
     return path if kind in kinds.WRITTEN else compressed_path(path, kind)

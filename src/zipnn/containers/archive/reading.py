@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from ... import _core
 from ...errors import CorruptError, FormatError, UnsupportedVersionError, error_place
 from ...frames import FrameReader
-from ...storage.filereader import BlockReader, FileReader, Read, fresh_buffer
+from ...storage.filereader import BlockReader, Read, fresh_buffer
+from ...storage.locations import Place
+from ...storage.opening import Location, open_reader
 from ..contents import StoredTensor
 from . import limits
 from .codings import DeflateData, SegmentData, open_segment
@@ -28,7 +28,7 @@ _POOLS_KEPT = 32 << 20
 class Reader(Protocol):
     """An open file, here or elsewhere (see `FileReader`)."""
 
-    path: Path
+    path: Place
     size: int
 
     def read(self, offset: int, size: int) -> memoryview: ...
@@ -36,7 +36,7 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-def open_archive(path: str | os.PathLike[str]) -> Archive:
+def open_archive(path: Location) -> Archive:
     """Open an archive for reading.
 
     Raises:
@@ -45,7 +45,7 @@ def open_archive(path: str | os.PathLike[str]) -> Archive:
         UnsupportedVersionError: a newer zipnn wrote it.
         OSError: it cannot be read.
     """
-    reader = FileReader(path)
+    reader = open_reader(path)
     try:
         return Archive(reader)
     except BaseException:
