@@ -35,6 +35,7 @@ PUBLIC = {
     "decompress",
     "decompress_file",
     "decompress_tree",
+    "hf",
     "inspect",
     "load_file",
     "open",

@@ -6,6 +6,7 @@
 
 #include "blocks.hpp"
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -258,6 +259,7 @@ NB_MODULE(_core, m) {
     bind_encoding(m);
     zipnn::bindings::bind_legacy(m);
     zipnn::bindings::bind_blocks(m);
+    zipnn::bindings::bind_deflate(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zipnn import dcp
+    from zipnn import dcp, hf
     from zipnn.access.loading import load_file, safe_open
     from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.folders import archive_folder, restore_folder
     from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
     from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
@@ -50,6 +51,7 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "archive_folder",
     "compress",
     "compress_file",
     "compress_on_save",
@@ -58,9 +60,11 @@ __all__ = [
     "decompress",
     "decompress_file",
     "decompress_tree",
+    "hf",
     "inspect",
     "load_file",
     "open",
+    "restore_folder",
     "safe_open",
     "save_file",
     "verify_file",
@@ -80,6 +84,7 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
@@ -99,8 +104,8 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
-    elif name == "dcp":
-        value = importlib.import_module("zipnn.dcp")
+    elif name in ("dcp", "hf"):
+        value = importlib.import_module(f"zipnn.{name}")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

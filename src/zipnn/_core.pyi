@@ -169,6 +169,19 @@ def legacy_room(size: int) -> bytearray:
 def legacy_undo_move(data: Buffer, dtype: str) -> None:
     """Put sign bits that lie below the exponent of BF16 or F32 elements back in their place."""
 
+class Deflater:
+    """Makes the raw DEFLATE stream that zlib makes (1.2.x, 1.3; `zlib.compressobj(level, wbits=-15,
+    memLevel=mem_level)`), whatever the zlib of this machine.
+
+    level: 1 to 9; mem_level: 8 or 9; `ValueError` for others.
+    """
+
+    def __init__(self, level: int, mem_level: int) -> None: ...
+    def compress(self, data: Buffer) -> bytes:
+        """Take the next bytes, cut anyhow; gives what there is of the stream by now."""
+    def finish(self) -> bytes:
+        """The rest of the stream. Both raise `ValueError` from then on."""
+
 def xxh3_64(data: Buffer, seed: int = 0) -> int:
     """XXH3-64 of a buffer."""
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .errors import MismatchError, ZipnnError
 from .storage.atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
@@ -44,6 +45,16 @@ class FileResult:
     compressed_size: int
     seconds: float
     reason: str = ""
+
+
+class Original(Protocol):
+    """What an output is made from."""
+
+    @property
+    def stat(self) -> os.stat_result | None: ...
+
+    def check_unchanged(self) -> None:
+        """Raise `ZipnnError` if it is no longer what it was."""
 
 
 class Conversion:
@@ -93,7 +104,7 @@ class Conversion:
 
     def produce(
         self,
-        reader: FileReader,
+        original: Original,
         target: Place,
         write: Callable[[OutputFile], None],
         compare: Callable[[FileReader], int | None],
@@ -111,9 +122,9 @@ class Conversion:
                     f"file {self.source}: byte {difference} of the original differs after a round trip; "
                     "nothing was written. This is an error in zipnn or in this machine; please report it"
                 )
-            reader.check_unchanged()
+            original.check_unchanged()
             out.publish(
-                reader.stat,
+                original.stat,
                 overwrite=self._overwrite,
                 owner=self._in_place,
                 times=self._in_place or is_copy,

@@ -48,6 +48,16 @@ class MissingDependencyError(ZipnnError, ImportError):
     """An optional package is needed for this input. The message says what to install."""
 
 
+def other_version(what: str, version: int | str) -> UnsupportedVersionError:
+    """The error for `what` of a format version that is not 1: it says which zipnn reads that.
+
+    Version N came with zipnn N.0: see the rules for change in docs/format.md.
+    """
+    number = int(version) if str(version).isdecimal() and len(str(version)) <= 3 else 0
+    remedy = f"needs zipnn >= {number}.0" if number > 1 else "is not known"
+    return UnsupportedVersionError(f"{what} of format version {version} {remedy}; this zipnn reads version 1")
+
+
 @contextlib.contextmanager
 def error_place(place: str) -> Iterator[None]:
     """Put `place` ("file x", "tensor y") in front of the message of a `ZipnnError` raised inside.

@@ -16,10 +16,12 @@ from . import dtypes
 from .arrays import dtype_names
 from .containers import kinds, safetensors_plan, safetensors_writer
 from .containers.archive.writing import estimate_archive, write_archive
+from .containers.contents import Contents
 from .containers.kinds import Content
+from .containers.readers import read_contents
 from .containers.safetensors_plan import UnsuitableError
 from .conversion import Conversion, FileResult, Progress
-from .errors import CorruptError
+from .errors import CorruptError, FormatError
 from .storage.atomic import OutputFile
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
@@ -59,7 +61,7 @@ def compress_file(
         output: where to write: a path or a URL. What goes to a URL is made on this machine first.
         level: fast, default or max.
         dtype: what the elements are that a file which is not safetensors mostly consists of, as
-            `compress` takes it. Without it the file is coded as bytes.
+            `compress` takes it. Without it the file's format tells, or its content.
         threads: 0 for the default number.
         force: replace an output that exists.
         in_place: replace the file itself; of a symbolic link, the file that it leads to.
@@ -89,19 +91,20 @@ def compress_file(
         if kind in kinds.WRITTEN:
             return job.leave(reader, "already compressed")
         target = job.target(compressed_path(job.source, kind))
+        contents = Contents("bytes") if family or kind == kinds.SAFETENSORS else read_contents(reader)
         try:
             if dry_run:
-                return _estimate(job, reader, target, kind, level, family)
+                return _estimate(job, reader, target, kind, level, family, contents)
             size = job.produce(
                 reader,
                 target,
-                lambda out: _write_compressed(job, reader, out, kind, level, family),
+                lambda out: _write_compressed(job, reader, out, kind, level, family, contents),
                 lambda written: _compare(job, kinds.open_content(written), reader),
             )
         except UnsuitableError as reason:
             return job.leave(reader, str(reason))
     job.delete_source(reader)
-    return job.result(target, "compressed", reader.size, size)
+    return job.result(target, "compressed", reader.size, size, contents.note)
 
 
 def archive_file(
@@ -170,6 +173,8 @@ def decompress_file(
     )  # fmt: skip
     with open_reader(job.source) as reader:
         content = kinds.open_content(reader)
+        if kinds.holds_folder(content):
+            raise FormatError(f"file {job.source}: holds a folder; restore_folder restores it")
         target = job.target(original_path(job.source))
         if dry_run:
             return job.result(target, "would-decompress", content.original_size, reader.size)
@@ -222,7 +227,13 @@ def _family(dtype: Any) -> str:
 
 
 def _write_compressed(
-    job: Conversion, reader: FileReader, out: OutputFile, kind: str, level: str, family: str
+    job: Conversion,
+    reader: FileReader,
+    out: OutputFile,
+    kind: str,
+    level: str,
+    family: str,
+    contents: Contents,
 ) -> None:
     def progress(done: int) -> None:
         job.report(done // 2, reader.size)
@@ -235,7 +246,15 @@ def _write_compressed(
             reader, plan, out, level=level, threads=job.threads, progress=progress
         )
     else:
-        write_archive(reader, out, level=level, family=family, threads=job.threads, progress=progress)
+        write_archive(
+            reader,
+            out,
+            level=level,
+            family=family,
+            threads=job.threads,
+            progress=progress,
+            contents=contents,
+        )
     if out.position >= reader.size:
         raise UnsuitableError("it would not become smaller")
 
@@ -263,12 +282,18 @@ def _compare(job: Conversion, content: Content, original: FileReader) -> int | N
 
 
 def _estimate(
-    job: Conversion, reader: FileReader, target: Place, kind: str, level: str, family: str
+    job: Conversion,
+    reader: FileReader,
+    target: Place,
+    kind: str,
+    level: str,
+    family: str,
+    contents: Contents,
 ) -> FileResult:
     if kind == kinds.SAFETENSORS:
         size = safetensors_plan.make_plan(reader, level, sample_only=True).estimate()
     else:
-        size = estimate_archive(reader, level=level, family=family)
+        size = estimate_archive(reader, level=level, family=family, contents=contents)
     if size >= reader.size:
         return job.result(
             None, "would-skip", reader.size, reader.size, "estimated from a sample: not smaller"

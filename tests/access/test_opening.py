@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zipnn
+from zipnn.access import opening
 from zipnn.access.sources import PlainExtents, StoredTensors, inflate_into
-from zipnn.containers import readers
 from zipnn.containers.contents import Contents, Deflated, StoredTensor
 from zipnn.errors import CorruptError, FormatError
 from zipnn.plugins.readers import MemoryReader
@@ -27,13 +29,13 @@ Make = Callable[..., zipnn.ModelFile]
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Opens a file of these bytes and tensors, as if a reader had found them."""
+    """Opens a file of these bytes and tensors, as if a reader had found them, and nobody had checked it."""
 
     def make(data: bytes, *tensors: StoredTensor, deflated: tuple[Deflated, ...] = (), **options: Any) -> Any:
         path = tmp_path / "model.xyz"
         path.write_bytes(data)
         contents = Contents("xyz", tensors, deflated=deflated, note="as found")
-        monkeypatch.setattr(readers, "_READERS", (lambda source: contents,))
+        monkeypatch.setattr(opening, "read_contents", lambda source: contents)
         return zipnn.open(path, **options)
 
     return make
@@ -312,3 +314,82 @@ def test_unknown_frameworks_and_devices(tmp_path: Path) -> None:
         zipnn.open(path, "jax")
     with pytest.raises(ValueError, match="cuda"):
         zipnn.open(path, device="cuda")
+
+
+def lied_about(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The archive with another index."""
+    from zipnn import _core
+    from zipnn.containers.archive.segments import FOOTER, INDEX_MAGIC
+    from zipnn.frames import FrameReader, write_frame
+
+    data = path.read_bytes()
+    at, length, _, _ = FOOTER.unpack(data[-FOOTER.size :])
+    frame = FrameReader(lambda offset, size: memoryview(data)[at + offset :][:size], length)
+    index = json.loads(bytes(frame.decode_range(0, frame.head.data_size)))
+    change(index)
+    text = json.dumps(index).encode()
+    coded = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+    place = struct.pack("<QQ", at, len(coded))
+    path.write_bytes(data[:at] + coded + place + struct.pack("<Q", _core.xxh3_64(place)) + INDEX_MAGIC)
+    return path
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A checkpoint of views of all kinds, and what is in it."""
+    torch = pytest.importorskip("torch")
+    base = torch.randn(60, 50, generator=torch.Generator().manual_seed(0))
+    tensors = {
+        "whole": base,
+        "tied": base,
+        "transposed": base.T,
+        "part": base[10:20, ::3],
+        "expanded": base[0].expand(4, 50),
+        "scalar": torch.tensor(7),
+        "empty": torch.zeros(0, 3),
+        "half": base.to(torch.bfloat16),
+        "complex": torch.complex(base, base * 2),
+        "bool": base > 0,
+    }
+    path = tmp_path / "model.pt"
+    torch.save(tensors, path)
+    return path, tensors
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_torch_checkpoints(checkpoint: tuple[Path, dict[str, Any]], compress: bool) -> None:
+    import torch
+
+    path, tensors = checkpoint
+    if compress:
+        result = zipnn.compress_file(path)
+        assert result.output is not None
+        path = Path(f"{path}.znn")
+    with zipnn.open(path, "pt") as file:
+        assert (file.format, file.compressed) == ("torch", compress)
+        assert file.keys() == list(tensors)
+        for name, tensor in tensors.items():
+            got = file.get_tensor(name)
+            assert got.dtype == tensor.dtype
+            assert torch.equal(got, tensor)
+            assert file.tensors[name].shape == tuple(tensor.shape)
+        assert torch.equal(file.get_slice("transposed")[3:5, 7], tensors["transposed"][3:5, 7])
+        assert torch.equal(file.get_slice("part")[-1], tensors["part"][-1])
+        assert all(torch.equal(got, tensors[name]) for name, got in file.get_tensors().items())
+
+
+def test_archives_that_lie(checkpoint: tuple[Path, dict[str, Any]]) -> None:
+    path, _ = checkpoint
+    zipnn.compress_file(path)
+
+    def stretch(index: dict[str, Any]) -> None:
+        tensors = {tensor["name"]: tensor for tensor in index["tensors"]}
+        tensors["whole"]["shape"] = [1 << 40, 50]
+        tensors["expanded"]["shape"] = [1 << 40, 50]
+        tensors["transposed"]["strides"] = [1 << 40, 1 << 40]
+
+    file = zipnn.open(lied_about(Path(f"{path}.znn"), stretch))
+    for name, words in (("whole", "takes"), ("expanded", "expanded"), ("transposed", "outside")):
+        with pytest.raises(FormatError, match=words):
+            file.get_tensor(name)
+    assert file.get_tensor("scalar") == 7

@@ -122,6 +122,20 @@ def test_listing_and_one_tensor_of_a_model_cost_three_requests(web: Web, tmp_pat
         assert web.sent <= END + 256 * 256 * 4 + BLOCK
 
 
+def test_listing_and_one_tensor_of_an_archive_cost_three_requests(web: Web, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    tensors = {f"layer.{i}": rng.standard_normal((256, 256)).astype("f4") for i in range(100)}
+    np.savez(tmp_path / "m.npz", **tensors)
+    zipnn.compress_file(tmp_path / "m.npz")
+    web.files["m"] = (tmp_path / "m.npz.znn").read_bytes()
+    with zipnn.open(f"{web.url}/m") as file:
+        assert file.keys() == list(tensors)
+        assert len(web.ranges) <= 2
+        assert (file.get_tensor("layer.57") == tensors["layer.57"]).all()
+    assert len(web.ranges) <= 3 + 1  # the tensor's head, then the rest of its bytes
+    assert web.sent <= 2 * END + 256 * 256 * 4 + BLOCK
+
+
 def test_a_slice_of_a_large_tensor_reads_little(web: Web, tmp_path: Path) -> None:
     weights = np.random.default_rng(0).standard_normal((4000, 2500)).astype("f4")
     zipnn.save_file({"w": weights}, tmp_path / "m.safetensors")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..storage.locations import place_of
 from . import text
-from .binary import binary_output
+from .binary import binary_output, standard_output
 from .errors import Exit, UsageError
 from .jobs import Outcome
 from .options import add_command, add_threads
@@ -53,6 +53,8 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 
     if args.json and args.output is None:
         raise UsageError("--json prints to where the tensor goes", "-o OUT")
+    if args.output is None:
+        standard_output()  # a mistake in the command line is told before anything is done
     outcome = Outcome(args.command, console)
     results = []
     with (
@@ -78,8 +80,7 @@ def npy_head(array: ModelTensor) -> bytes:
     descr, shape = _npy_type(array)
     head = io.BytesIO()
     fields = {"descr": descr, "fortran_order": False, "shape": shape}
-    if len(shape) < 1000:
-        npy.write_array_header_1_0(head, fields)
+    npy.write_array_header_1_0(head, fields)
     return head.getvalue()
 
 
@@ -90,11 +91,13 @@ def _npy_type(array: ModelTensor) -> tuple[str, tuple[int, ...]]:
     from .. import dtypes
 
     known = dtypes.named(array.dtype)
+    spec = known.numpy or (array.dtype.removeprefix("numpy:") if array.dtype.startswith("numpy:") else "V0")
     try:
-        found = np.dtype(known.numpy or array.dtype.removeprefix("numpy:"))
+        found = np.dtype(spec)
     except TypeError:
-        found = None
-    if found is not None and found.type.__module__.partition(".")[0] == "numpy" and not found.hasobject:
+        found = np.dtype("V0")
+    own = found.type.__module__.partition(".")[0] == "numpy"
+    if own and found.itemsize and not found.hasobject:
         return found.newbyteorder("<").str, array.shape
     if known.bits and known.bits % 8 == 0:
         return f"|V{known.bits // 8}", array.shape

@@ -79,6 +79,36 @@ def convert(
     return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
 
 
+def convert_folders(
+    args: argparse.Namespace,
+    console: Console,
+    verb: str,
+    function: Callable[..., FileResult],
+    **options: Any,
+) -> Exit:
+    """Run `archive_folder` or `restore_folder` on each path, and give an account.
+
+    Raises:
+        UsageError: options do not go with folders in archives.
+    """
+    if args.in_place or args.delete_original:
+        raise UsageError("a folder and its archive do not replace each other: remove the original by hand")
+    if args.output is not None and len(args.paths) > 1:
+        raise UsageError("-o goes with one folder or archive")
+    outcome = Outcome(args.command, console)
+    results: list[FileResult] = []
+    begun = time.monotonic()
+    for path in args.paths:
+        with outcome.attempt(path, verb) as progress:
+            result = function(
+                path, args.output, threads=args.threads, dry_run=args.dry_run, progress=progress, **options
+            )
+            console.result(told(result))
+            results.append(result)
+    total = total_of(results, time.monotonic() - begun)
+    return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
+
+
 def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place | None]) -> list[Place | None]:
     """The output for each path, None where the library chooses. Raises `UsageError`."""
     if args.in_place and args.delete_original:
@@ -130,7 +160,8 @@ def told(result: FileResult, delete_original: bool = False) -> str:
     if result.action.startswith("would"):
         return f"{names}: {result.action.replace('-', ' ')}, {sizes}"
     removed = ", original removed" if delete_original else ""
-    return f"{names}: {sizes}, {_pace(result.original_size, result.seconds)}{removed}"
+    note = f" ({result.reason})" if result.reason else ""
+    return f"{names}: {sizes}, {_pace(result.original_size, result.seconds)}{removed}{note}"
 
 
 def _summary(results: list[FileResult], total: dict[str, Any], dry_run: bool) -> str:

@@ -86,6 +86,11 @@ def open_content(reader: FileReader) -> Content:
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
 
 
+def holds_folder(content: Content) -> bool:
+    """Whether it is the archive of a folder."""
+    return isinstance(content, Archive) and content.index.is_folder
+
+
 def is_old(content: Content) -> bool:
     """Whether zipnn 0.1 to 0.5 wrote it."""
     return isinstance(content, LegacyFile) or (isinstance(content, TensorFile) and content.legacy)
