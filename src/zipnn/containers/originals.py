@@ -5,47 +5,53 @@ from __future__ import annotations
 
 import bisect
 
-from ..errors import CorruptError
-from ..storage.filereader import FileReader, Source, fresh_buffer
-from . import kinds, safetensors_header
+from ..errors import CorruptError, FormatError
+from ..storage.filereader import FileReader, Read, fresh_buffer
+from ..storage.opening import Location, open_reader
+from . import kinds
+from .archive.differences import Base
 from .archive.reading import Archive
-from .contents import Contents, StoredTensor
-from .readers import read_contents
 from .safetensors import TensorFile
 
 
-class ArchivedFile(FileReader):
-    """The original of an archive, in place of a file. The archive is closed with it."""
+class OriginalFile(FileReader):
+    """What a compressed file holds, in place of a file.
 
-    def __init__(self, archive: Archive) -> None:
-        self.path = archive.path
-        self.size = archive.original_size
-        self.stat = None
+    Args:
+        reader: the compressed file; closed with this.
+        size: of the original.
+        read: reads from the original.
+    """
+
+    def __init__(self, reader: FileReader, size: int, read: Read) -> None:
+        self.path = reader.path
+        self.stat = reader.stat
+        self.size = size
         self._fd = 0  # what tells an open file
-        self._archive = archive
+        self._reader = reader
+        self._read = read
 
     def close(self) -> None:
-        """Close the archive. May be called more than once."""
+        """Close the compressed file. May be called more than once."""
         self._fd = -1
-        if hasattr(self, "_archive"):
-            self._archive.close()
+        if hasattr(self, "_reader"):
+            self._reader.close()
 
     def read(self, offset: int, size: int) -> memoryview:
         self._check(offset, size)
-        return self._archive.read_range(offset, offset + size)
+        return self._read(offset, size)
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         buffer[:] = self.read(offset, len(buffer))
 
     def check_unchanged(self, consequence: str = "nothing was written, try again") -> None:
-        """What is decoded has checksums."""
+        self._reader.check_unchanged(consequence)
 
 
 class RestoredTensors:
     """The original of a compressed safetensors file, which stays open as long as it is used."""
 
     def __init__(self, file: TensorFile) -> None:
-        self.path = file.path
         self.size = file.original_size
         self._file = file
         self._starts: list[int] = []
@@ -86,28 +92,39 @@ def _parts(file: TensorFile) -> list[tuple[int, memoryview | str, int]]:
     return sorted(parts, key=lambda part: (part[0], part[2]))
 
 
-def open_original(reader: FileReader) -> Source:
-    """What a file holds: of an archive or a compressed safetensors file the original, else itself.
+def open_original(path: Location, base: Base | None = None) -> FileReader:
+    """Open a file for reading; of an archive or a compressed safetensors file, what it holds.
 
-    Raises `CorruptError`, `UnsupportedVersionError`.
+    Args:
+        path: the file.
+        base: what it is a difference to, if it is one.
+
+    Raises:
+        CorruptError, UnsupportedVersionError: it is damaged, or newer than this zipnn.
+        OSError: it cannot be read.
     """
-    kind = kinds.kind_of(reader)
-    if kind == kinds.ARCHIVE:
-        return ArchivedFile(Archive(reader))
-    return RestoredTensors(TensorFile(reader)) if kind == kinds.COMPRESSED else reader
-
-
-def contents_of(source: Source) -> Contents:
-    """What is in a file of any format, safetensors included. One that no reader knows is bytes."""
-    head = bytes(source.read(0, min(source.size, 16)))
-    if not safetensors_header.looks_like(head, source.size):
-        return read_contents(source)
+    reader = open_reader(path)
     try:
-        header = safetensors_header.parse(
-            safetensors_header.read_prefix(source.read, source.size), source.size
-        )
-    except ValueError as error:
-        return Contents("bytes", note=f"taken as bytes: {error}")
-    infos = header.in_data_order()
-    tensors = tuple(StoredTensor(i.name, i.dtype, i.shape, i.start, i.size) for i in infos)
-    return Contents(kinds.SAFETENSORS, tensors)
+        kind = kinds.kind_of(reader)
+        if kind == kinds.ARCHIVE:
+            return archived_file(reader, Archive(reader, base))
+        if kind == kinds.COMPRESSED:
+            tensors = RestoredTensors(TensorFile(reader))
+            return OriginalFile(reader, tensors.size, tensors.read)
+        return reader
+    except BaseException:
+        reader.close()
+        raise
+
+
+def archived_file(reader: FileReader, archive: Archive) -> FileReader:
+    """The file that an archive holds, in place of a file.
+
+    Raises:
+        FormatError: it holds a folder.
+    """
+    if archive.index.is_folder:
+        raise FormatError(f"file {reader.path}: holds a folder, not a file; restore it first")
+    return OriginalFile(
+        reader, archive.original_size, lambda offset, size: archive.read_range(offset, offset + size)
+    )

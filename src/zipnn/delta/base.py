@@ -9,7 +9,7 @@ import json
 import os
 import posixpath
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -17,19 +17,16 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..access.opening import ArchiveExtents
-from ..access.reading import TensorSource
 from ..access.sources import PlainExtents, StoredTensors
 from ..containers import kinds
 from ..containers.archive.differences import BaseRecord, BaseTensor
 from ..containers.archive.limits import SEGMENT
-from ..containers.archive.reading import Archive
-from ..containers.originals import contents_of
-from ..containers.safetensors import TensorFile
-from ..errors import BaseMismatchError, FormatError, ZipnnError, error_place
+from ..containers.originals import open_original
+from ..containers.readers import read_contents
+from ..errors import BaseMismatchError, FormatError
 from ..storage.filereader import FileReader, fresh_buffer
-from ..storage.locations import Place, Url, place_of
-from ..storage.opening import Location, open_reader
+from ..storage.locations import Place, place_of
+from ..storage.opening import Location
 
 _INDEX = ".safetensors.index.json"
 
@@ -48,7 +45,7 @@ class BaseTensors:
     def __init__(self, path: Place) -> None:
         self.path = path
         self._readers: list[FileReader] = []
-        self._places: dict[str, tuple[TensorSource, str, int]] = {}
+        self._places: dict[str, tuple[StoredTensors, str, int]] = {}
         self._tensors: dict[str, BaseTensor] = {}
         self.tensors: Mapping[str, BaseTensor] = MappingProxyType(self._tensors)
         self._hashes: dict[tuple[str, int], int] = {}
@@ -79,7 +76,7 @@ class BaseTensors:
         source, name, whole = self._places[tensor.name]
         if start + size > whole:
             raise BaseMismatchError(f"tensor {tensor.name!r} has {whole} bytes, not {start + size}")
-        if isinstance(source, StoredTensors) and not source.in_order(name):
+        if not source.in_order(name):
             data = self._gather(source, name, whole, threads)[start : start + size]
         else:
             data = source.read_range(name, start, start + size, threads)
@@ -97,11 +94,11 @@ class BaseTensors:
 
     def check(self, record: BaseRecord) -> None:
         """Raise `BaseMismatchError` if a tensor that is needed is missing, or has another dtype or shape."""
-        for tensor in record.tensors:
-            try:
+        try:
+            for tensor in record.tensors:
                 self._check(tensor)
-            except BaseMismatchError as error:
-                raise BaseMismatchError(f"made against {record}, not against {self.path}: {error}") from None
+        except BaseMismatchError as error:
+            raise BaseMismatchError(f"made against {record}, not against {self.path}: {error}") from None
 
     def content_id(self) -> str:
         """What tells one base from another: the same for the same tensors, in whatever files and order.
@@ -119,18 +116,16 @@ class BaseTensors:
         for reader in self._readers:
             reader.check_unchanged()
 
-    def add_file(self, place: Place, folder: str = "") -> None:
+    def add_file(self, reader: FileReader, folder: str = "") -> None:
         """Add a file's tensors, as far as their names are free.
 
         Args:
-            place: the file.
+            reader: the file, as it was before it was compressed; closed with this.
             folder: what their names begin with, unless it is empty.
-
-        Raises as `open_base`.
         """
-        reader = open_reader(place)
         self._readers.append(reader)
-        source = _open_tensors(reader)
+        contents = read_contents(reader)
+        source = StoredTensors(PlainExtents(reader, contents), contents.tensors)
         for name, tensor in source.tensors.items():
             key = f"{folder}:{name}" if folder else name
             if key not in self._tensors:
@@ -168,7 +163,7 @@ class BaseTensors:
 
 
 def open_base(base: Location | BaseTensors) -> contextlib.AbstractContextManager[BaseTensors]:
-    """The tensors of a model file or of a folder of such files, compressed or not.
+    """The tensors of a model: of a file, of the files of a folder or of its archive, compressed or not.
 
     Args:
         base: the file or folder; tensors that are open already stay so.
@@ -183,10 +178,10 @@ def open_base(base: Location | BaseTensors) -> contextlib.AbstractContextManager
     place = place_of(base)
     tensors = BaseTensors(place)
     try:
-        if isinstance(place, Url) or not place.is_dir():
-            tensors.add_file(place)
+        if isinstance(place, Path) and place.is_dir():
+            _add_folder(tensors, place)
         else:
-            _add_folder(tensors, place, "")
+            tensors.add_file(open_original(place))
         if not tensors.tensors:
             raise FormatError(f"{place}: no tensors that a model could be compared with")
     except BaseException:
@@ -195,19 +190,15 @@ def open_base(base: Location | BaseTensors) -> contextlib.AbstractContextManager
     return tensors
 
 
-def _add_folder(tensors: BaseTensors, root: Path, relative: str) -> None:
-    """Add the files of a folder: safetensors files, or if there are none those of any other format."""
+def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
+    """Add a folder's safetensors files, or if there are none its files of any other format."""
     folder = root / relative
     names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
     files = [name for name in names if (folder / name).is_file()]
     weights = [name for name in files if name.endswith(kinds.SUFFIX)]
     listed = {shard for name in files if name.endswith(_INDEX) for shard in _shards(folder / name)}
     for name in sorted(weights or files, key=lambda name: name not in listed):
-        try:
-            tensors.add_file(folder / name, relative)
-        except FormatError:
-            if weights:
-                raise
+        tensors.add_file(open_original(folder / name), relative)
     for name in names:
         if (folder / name).is_dir():
             _add_folder(tensors, root, posixpath.join(relative, name))
@@ -220,7 +211,3 @@ def _shards(path: Path) -> set[str]:
         return {str(name) for name in document["weight_map"].values()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return set()
-
-
-class _NoTensors(StoredTensors):
-    """What a file holds in which no reader finds tensors."""

@@ -15,7 +15,7 @@ from ...delta import coding
 from ...frames import write_frame
 from ...storage.comparing import first_difference
 from ...storage.filereader import Source
-from ..contents import Extent
+from ..contents import Contents, Extent
 from . import limits
 from .differences import (
     HASHES,
@@ -26,7 +26,7 @@ from .differences import (
     BaseTensor,
     options_of,
 )
-from .index import Piece
+from .index import Member, Piece
 from .planning import Part
 from .segments import SegmentWriter, Work
 
@@ -45,6 +45,12 @@ class Match:
     offset: int
     size: int
     tensor: BaseTensor
+
+
+class Compare(Protocol):
+    """Finds out what of a file, or of the files of a folder, is compared with what."""
+
+    def __call__(self, source: Source, contents: Contents, members: tuple[Member, ...]) -> Comparison: ...
 
 
 class Comparison:
