@@ -15,7 +15,6 @@ from typing import Any
 from . import dtypes
 from .arrays import dtype_names
 from .containers import kinds, safetensors_plan, safetensors_writer
-from .containers.archive.differences import Base
 from .containers.archive.differing import Compare
 from .containers.archive.reading import Archive
 from .containers.archive.writing import estimate_archive, write_archive
@@ -25,6 +24,7 @@ from .containers.originals import open_original
 from .containers.readers import read_contents
 from .containers.safetensors_plan import UnsuitableError
 from .conversion import Conversion, FileResult, Progress
+from .delta.base import BaseLike, opened_base
 from .errors import CorruptError, FormatError
 from .storage.atomic import OutputFile
 from .storage.comparing import difference_from
@@ -170,7 +170,7 @@ def decompress_file(
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
-    base: Base | None = None,
+    base: BaseLike | None = None,
 ) -> FileResult:
     """Restore the original of a compressed safetensors file or an archive, byte for byte.
 
@@ -190,8 +190,8 @@ def decompress_file(
         source, output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
         None if temporary_folder is None else Path(temporary_folder),
     )  # fmt: skip
-    with open_reader(job.source) as reader:
-        content = kinds.open_content(reader, base)
+    with open_reader(job.source) as reader, opened_base(base) as tensors:
+        content = kinds.open_content(reader, tensors)
         if kinds.holds_folder(content):
             raise FormatError(f"file {job.source}: holds a folder; restore_folder restores it")
         target = job.target(original_path(job.source))

@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from .containers.archive.differences import Base
 from .containers.archive.differing import Compare
 from .containers.archive.reading import Archive
 from .containers.archive.writing import Labels, estimate_archive, write_archive
 from .containers.folder import FolderSource, with_mode
 from .containers.originals import open_original
 from .conversion import Conversion, FileResult, Progress
+from .delta.base import BaseLike, opened_base
 from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
 from .storage.atomic import OutputFile, output_file, sync_folder
 from .storage.comparing import difference_from
@@ -91,7 +91,7 @@ def restore_folder(
     threads: int = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
-    base: Base | None = None,
+    base: BaseLike | None = None,
 ) -> FileResult:
     """Restore a folder from its archive, each file byte for byte.
 
@@ -111,7 +111,7 @@ def restore_folder(
     path = Path(source)
     target = _restored_path(path, output)
     job = Conversion(path, target, threads, False, False, False, dry_run, progress)
-    with FileReader(path) as reader, Archive(reader, base) as archive:
+    with FileReader(path) as reader, opened_base(base) as tensors, Archive(reader, tensors) as archive:
         if not archive.index.is_folder:
             raise FormatError(f"file {path}: the archive of a file, not of a folder")
         if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):

@@ -91,6 +91,11 @@ def open_content(reader: FileReader, base: Base | None = None) -> Content:
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
 
 
+def is_archive(reader: FileReader) -> bool:
+    """Whether it is an archive, by its first bytes."""
+    return _head(reader).startswith(MAGIC)
+
+
 def holds_folder(content: Content) -> bool:
     """Whether it is the archive of a folder."""
     return isinstance(content, Archive) and content.index.is_folder

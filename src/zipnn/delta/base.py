@@ -9,7 +9,7 @@ import json
 import os
 import posixpath
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -162,11 +162,25 @@ class BaseTensors:
         return _core.xxh3_64(np.array(hashes, "<u8").tobytes())
 
 
-def open_base(base: Location | BaseTensors) -> contextlib.AbstractContextManager[BaseTensors]:
-    """The tensors of a model: of a file, of the files of a folder or of its archive, compressed or not.
+BaseLike = Location | BaseTensors
+"""What callers may give as a base: a file, a folder, or tensors that are open already."""
+
+
+@contextlib.contextmanager
+def opened_base(base: BaseLike | None) -> Iterator[BaseTensors | None]:
+    """A base that is closed at the end if it was opened here. Raises as `open_base`."""
+    if base is None or isinstance(base, BaseTensors):
+        yield base
+    else:
+        with open_base(base) as tensors:
+            yield tensors
+
+
+def open_base(base: BaseLike) -> BaseTensors:
+    """The tensors of a model: of a file, or of the files of a folder, compressed or not.
 
     Args:
-        base: the file or folder; tensors that are open already stay so.
+        base: the file or folder; tensors that are open already are what comes back.
 
     Raises:
         FormatError: there are no tensors in it.
@@ -174,7 +188,7 @@ def open_base(base: Location | BaseTensors) -> contextlib.AbstractContextManager
         OSError: it cannot be read.
     """
     if isinstance(base, BaseTensors):
-        return contextlib.nullcontext(base)
+        return base
     place = place_of(base)
     tensors = BaseTensors(place)
     try:

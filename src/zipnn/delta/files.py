@@ -12,18 +12,18 @@ from ..containers.archive.index import Member
 from ..containers.archive.reading import open_archive
 from ..containers.contents import Contents
 from ..conversion import FileResult, Progress
-from ..errors import FormatError, error_place
+from ..errors import FormatError
 from ..files import archive_file, decompress_file
 from ..folders import archive_folder, restore_folder
 from ..storage.filereader import Source
 from ..storage.locations import Place, local_path, place_of
 from ..storage.opening import Location
-from .base import BaseTensors, open_base
+from .base import BaseLike, opened_base
 from .matching import match
 
 
 def make_delta(
-    base: Location | BaseTensors,
+    base: BaseLike,
     model: Location,
     output: Location | None = None,
     *,
@@ -54,7 +54,8 @@ def make_delta(
         OutputExistsError: the output exists and `force` was not given.
         OSError: reading or writing failed. Nothing was kept.
     """
-    with open_base(base) as tensors:
+    with opened_base(base) as tensors:
+        assert tensors is not None
 
         def compare(source: Source, contents: Contents, members: tuple[Member, ...]) -> Comparison:
             return Comparison(tensors, match(source, contents.tensors, members, tensors, rename))
@@ -82,7 +83,7 @@ def make_delta(
 
 
 def apply_delta(
-    base: Location | BaseTensors,
+    base: BaseLike,
     delta: Location,
     output: Location | None = None,
     *,
@@ -107,18 +108,14 @@ def apply_delta(
         OSError: reading or writing failed. Nothing was kept.
     """
     with open_archive(delta) as archive:
-        record, is_folder = archive.index.base, archive.index.is_folder
-        if record is None:
+        if archive.index.base is None:
             raise FormatError(f"file {archive.path}: not a difference; decompress restores it")
-        place = archive.path
-    with open_base(base) as tensors:
-        with error_place(f"file {place}"):
-            tensors.check(record)
-        if is_folder:
-            return restore_folder(
-                local_path(place), _local(output), threads=threads, progress=progress, base=tensors
-            )
-        return decompress_file(place, output, threads=threads, force=force, progress=progress, base=tensors)
+        place, is_folder = archive.path, archive.index.is_folder
+    if is_folder:
+        return restore_folder(
+            local_path(place), _local(output), threads=threads, progress=progress, base=base
+        )
+    return decompress_file(place, output, threads=threads, force=force, progress=progress, base=base)
 
 
 def _local(output: Location | None) -> Path | None:

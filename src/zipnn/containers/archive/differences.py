@@ -78,6 +78,9 @@ class Base(Protocol):
     @property
     def path(self) -> Place: ...
 
+    def check(self, record: BaseRecord) -> None:
+        """Raise `BaseMismatchError` if it cannot be what is recorded. Reads no tensors."""
+
     def read(self, tensor: BaseTensor, start: int, size: int, threads: int = 0) -> memoryview:
         """Bytes of a tensor. Raises `BaseMismatchError` if there is none of that name, dtype and shape."""
 

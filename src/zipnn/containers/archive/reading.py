@@ -84,7 +84,12 @@ class Archive:
         places.sort(key=lambda place: place[0].offset)
         self._places = places
         self._offsets = [piece.offset for piece, _ in places]
-        self._against = Against(self.index.base, base) if self.index.base is not None else None
+        self._against: Against | None = None
+        if self.index.base is not None:
+            self._against = Against(self.index.base, base)
+            if base is not None:
+                with error_place(f"file {self.path}"):
+                    base.check(self.index.base)
         self._pools: dict[tuple[int, int], memoryview] = {}
         self._of_base: dict[int, SegmentData] = {}
         self._lock = threading.Lock()
