@@ -13,6 +13,8 @@ import zipnn
 
 OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash"}
 PUBLIC = {
+    "BaseMismatchError",
+    "BaseRequiredError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -27,9 +29,11 @@ PUBLIC = {
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_delta",
+    "archive_folder",
     "compress",
-    "compress_on_save",
     "compress_file",
+    "compress_on_save",
     "compress_tree",
     "dcp",
     "decompress",
@@ -38,7 +42,9 @@ PUBLIC = {
     "hf",
     "inspect",
     "load_file",
+    "make_delta",
     "open",
+    "restore_folder",
     "safe_open",
     "save_file",
     "verify_file",

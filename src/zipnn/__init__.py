@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
+    from zipnn.delta.files import apply_delta, make_delta
     from zipnn.errors import (
+        BaseMismatchError,
+        BaseRequiredError,
         CorruptError,
         FormatError,
         MismatchError,
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BaseMismatchError",
+    "BaseRequiredError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -51,6 +56,7 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_delta",
     "archive_folder",
     "compress",
     "compress_file",
@@ -63,6 +69,7 @@ __all__ = [
     "hf",
     "inspect",
     "load_file",
+    "make_delta",
     "open",
     "restore_folder",
     "safe_open",
@@ -76,6 +83,8 @@ __all__ = [
 
 _MODULES = {
     "zipnn.errors": (
+        "BaseMismatchError",
+        "BaseRequiredError",
         "CorruptError",
         "FormatError",
         "MismatchError",
@@ -84,6 +93,7 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.delta.files": ("apply_delta", "make_delta"),
     "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),

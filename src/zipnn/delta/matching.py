@@ -45,7 +45,7 @@ def match(
         tensors: of the model.
         members: the files of a model that is a folder; then the tensors are called `FILE:NAME`.
         base: the base.
-        rename: names of the model's tensors, and the names that they have in the base.
+        rename: names of tensors of the base, and what these are called in the model.
     """
     names = _Names(base, rename or {})
     matches: list[Match] = []
@@ -74,7 +74,7 @@ class _Names:
 
     def __init__(self, base: BaseTensors, rename: Mapping[str, str]) -> None:
         self._tensors = base.tensors
-        self._rename = rename
+        self._rename = {new: old for old, new in rename.items()}
         self._tails: dict[str, list[str]] = defaultdict(list)
         for key in base.tensors:
             folder, _, name = key.rpartition(":")
