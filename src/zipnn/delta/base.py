@@ -40,6 +40,7 @@ class BaseTensors:
     Attributes:
         path: the file or folder.
         tensors: by name; those in a folder within the folder are `FOLDER:NAME`.
+        folders: for each of these names, the folder; empty for others.
     """
 
     def __init__(self, path: Place) -> None:
@@ -48,6 +49,7 @@ class BaseTensors:
         self._places: dict[str, tuple[StoredTensors, str, int]] = {}
         self._tensors: dict[str, BaseTensor] = {}
         self.tensors: Mapping[str, BaseTensor] = MappingProxyType(self._tensors)
+        self.folders: dict[str, str] = {}
         self._hashes: dict[tuple[str, int], int] = {}
         self._gathered: tuple[str, memoryview] = ("", memoryview(b""))
         self._lock = threading.Lock()
@@ -131,6 +133,7 @@ class BaseTensors:
             if key not in self._tensors:
                 self._tensors[key] = BaseTensor(key, tensor.dtype, tuple(tensor.shape))
                 self._places[key] = (source, name, tensor.size)
+                self.folders[key] = folder
 
     def _check(self, tensor: BaseTensor) -> None:
         own = self._tensors.get(tensor.name)
