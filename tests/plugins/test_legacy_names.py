@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 import zipnn
+from scripts.old_release import OLDER, RELEASE
+from tests.hub.clients import Client
+from tests.hub.server import serve
 from tests.plugins.conftest import save_llama
 from tests.plugins.replica import ID, INDEX, compress_as_before, put_in_cache, save_phi
 
@@ -220,16 +223,63 @@ def test_replacing_files_in_a_folder(sharded: Path, same: Same, tmp_path: Path, 
 MESSAGES = [{"role": "user", "content": "w5 w9"}, {"role": "user", "content": "w7"}]
 
 
-@pytest.fixture(scope="module")
-def phi(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Path]:
-    """The plain model, and the snapshot of its replica in the cache."""
+@pytest.fixture(scope="module", params=[RELEASE, OLDER])
+def replica(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The plain model, and its replica as it was published."""
     base = tmp_path_factory.mktemp("phi")
     plain, old = base / "plain", base / "old"
     save_phi(plain)
     shutil.copytree(plain, old)
-    compress_as_before(old, "whole", fix_index=True)
+    compress_as_before(old, "whole", fix_index=True, release=request.param)
     assert "safetensors.znn" in (old / INDEX).read_text()
-    return plain, put_in_cache(old, ID, cache)
+    assert not list(old.glob("*.safetensors"))
+    return plain, old
+
+
+@pytest.fixture
+def phi(replica: tuple[Path, Path], cache: Path) -> tuple[Path, Path]:
+    """The plain model, and the snapshot of its replica in the cache."""
+    return replica[0], put_in_cache(replica[1], ID, cache)
+
+
+_FROM_THE_HUB = """
+import json, sys, torch
+from zipnn import zipnn_hf
+zipnn_hf()
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+messages, answers = json.loads(sys.argv[2]), []
+for name in (sys.argv[3], sys.argv[1]):
+    chat = pipeline("text-generation", model=name, trust_remote_code=True)
+    answers.append([chat(messages, do_sample=False, max_new_tokens=6)])
+    model = AutoModelForCausalLM.from_pretrained(
+        name, device_map="cpu", torch_dtype="auto", trust_remote_code=True, attn_implementation="eager"
+    )
+    chat = pipeline("text-generation", model=model, tokenizer=AutoTokenizer.from_pretrained(name))
+    answers[-1].append(chat(messages, max_new_tokens=6, return_full_text=False, do_sample=False))
+    state = model.state_dict()
+    answers[-1].append({key: value.view(torch.uint8).numpy().tobytes() for key, value in state.items()})
+assert answers[0] == answers[1]
+print("equal")
+"""
+
+
+@pytest.mark.parametrize("replica", [OLDER], indirect=True)
+def test_model_card_calls_with_a_hub(replica: tuple[Path, Path], tmp_path: Path) -> None:
+    """Nothing is in the cache before; everything comes from a hub, once, though it is loaded twice."""
+    plain, old = replica
+    with serve() as (server, address):
+        server.repositories[ID] = {path.name: path.read_bytes() for path in old.iterdir()}
+        client = Client(address, tmp_path / "home")
+        code, out, err = client.call("-c", _FROM_THE_HUB, plain, json.dumps(MESSAGES), ID)
+        assert code == 0, err[-3000:]
+        assert out.strip().endswith("equal")
+        fetched = [path for method, path in server.requests if method == "GET" and path.endswith(".znn")]
+        assert sorted(path.rpartition("/")[2] for path in fetched) == sorted(
+            path.name for path in old.glob("*.znn")
+        )
+        assert client.run("print(*h.scan_cache_dir().warnings)") == ""
+        code, said = client.hf("cache", "verify", ID)
+        assert code == 0, said
 
 
 def test_model_card_pipeline_by_name(phi: tuple[Path, Path]) -> None:

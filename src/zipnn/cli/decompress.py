@@ -8,15 +8,19 @@ from typing import Any
 
 from ..errors import ZipnnError
 from ..storage.locations import Place
+from . import streams
 from .cached import add_model, check_paths, work
 from .errors import Exit, UsageError
 from .options import add_base, add_command, add_writing
 from .output import Console
+from .streams import is_stream
 
 _DETAILS = """\
 The original comes back byte for byte. A file NAME.znn.safetensors becomes
 NAME.safetensors beside it and NAME.znn becomes NAME, a file or a folder; for another name, or a folder,
 -o or --in-place must say where the result goes.
+
+A lone - reads standard input and writes to standard output (or to -o OUT).
 
 Each output is compared with what the compressed file decodes to before it gets its name."""
 
@@ -24,6 +28,7 @@ _EXAMPLES = """\
   zipnn decompress model.znn.safetensors
   zipnn decompress model.znn.safetensors -o restored.safetensors
   zipnn decompress my-model --in-place
+  zipnn decompress - < data.znn | consumer
   zipnn decompress --model org/name --hf-cache"""
 
 
@@ -45,6 +50,8 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if is_stream(args):
+        return streams.decompress(args, console)
     if check_paths(args):
         from ..hub.cache import decompress_model
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -200,22 +201,22 @@ def encode(data: memoryview, extent: Extent, coding: str, *, family: str, level:
         level, threads: see `frames`.
     """
     if coding != "blocks":
-        return _encode_plain(data, extent.dtype, extent.big_endian, family, level, threads)
+        return _encode_plain(data, extent, family, level, threads)
     fields = blocks.split(data, extent.dtype)
-    return b"".join(_encode_plain(part, dtype, False, "", level, threads) for dtype, part in fields)
+    parts = (_encode_plain(part, Extent(0, len(part), dtype), "", level, threads) for dtype, part in fields)
+    return b"".join(parts)
 
 
-def _encode_plain(
-    data: memoryview, dtype: str, big_endian: bool, family: str, level: str, threads: int
-) -> bytes:
-    size = dtypes.named(dtype).bits // 8
+def _encode_plain(data: memoryview, extent: Extent, family: str, level: str, threads: int) -> bytes:
+    size = dtypes.named(extent.dtype).bits // 8
     if size == 0 or len(data) % size:
-        dtype, size, big_endian = "U8", 1, False
+        size, extent = 1, Extent(0, len(data), "U8")
+    count = len(data) // size
     return write_frame(
-        swapped(data, element_width(dtype)) if big_endian else data,
-        dtype=dtype,
-        shape=(len(data) // size,),
-        flags=FLAG_BIG_ENDIAN if big_endian else 0,
+        swapped(data, element_width(extent.dtype)) if extent.big_endian else data,
+        dtype=extent.dtype,
+        shape=extent.shape if math.prod(extent.shape) == count else (count,),
+        flags=FLAG_BIG_ENDIAN if extent.big_endian else 0,
         level=level,
         threads=threads,
         align=8,
