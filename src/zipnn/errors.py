@@ -40,6 +40,10 @@ class BaseMismatchError(MismatchError):
     """The base at hand is not the one that a difference was made to."""
 
 
+class BaseRequiredError(ZipnnError):
+    """The input is a difference, and what is asked of it cannot be had without its base."""
+
+
 class MissingDependencyError(ZipnnError, ImportError):
     """An optional package is needed for this input. The message says what to install."""
 
