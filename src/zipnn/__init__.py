@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
+    from zipnn.delta.patches import apply_patch, patch, write_patch
     from zipnn.errors import (
+        AlreadyAppliedError,
+        BaseMismatchError,
         CorruptError,
         FormatError,
         MismatchError,
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AlreadyAppliedError",
+    "BaseMismatchError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -48,6 +53,7 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_patch",
     "compress",
     "compress_file",
     "compress_on_save",
@@ -58,17 +64,22 @@ __all__ = [
     "decompress_tree",
     "inspect",
     "load_file",
+    "patch",
     "safe_open",
     "save_file",
     "verify_file",
     "verify_tree",
+    "write_patch",
     "zipnn_hf",
     "zipnn_safetensors",
     "zipnn_unhook",
 ]
 
 _MODULES = {
+    "zipnn.delta.patches": ("apply_patch", "patch", "write_patch"),
     "zipnn.errors": (
+        "AlreadyAppliedError",
+        "BaseMismatchError",
         "CorruptError",
         "FormatError",
         "MismatchError",

@@ -40,6 +40,10 @@ class BaseMismatchError(MismatchError):
     """The base at hand is not the one that a difference was made to."""
 
 
+class AlreadyAppliedError(BaseMismatchError):
+    """The tensors are at the version already that a patch leads to."""
+
+
 class MissingDependencyError(ZipnnError, ImportError):
     """An optional package is needed for this input. The message says what to install."""
 

@@ -81,9 +81,7 @@ def decode_into(frame: Buffer, base: Buffer | None, out: memoryview, threads: in
     np.add(difference, np.frombuffer(base, np.uint8), out=np.frombuffer(out, np.uint8))
 
 
-def decode_range(
-    frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0
-) -> memoryview:
+def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0) -> memoryview:
     size = _open(frame).head.data_size
     return decode(frame, read_base(0, size) if needs_base(frame) else None, threads)[start:stop]
 
