@@ -83,7 +83,7 @@ std::vector<std::uint8_t> ContextEncoder::classes_of_rows(Bytes symbols, std::ui
     return classes;
 }
 
-void ContextEncoder::encode(Bytes plane, std::uint64_t first, std::vector<std::uint8_t>& out,
+void ContextEncoder::encode(Bytes plane, const Place& place, std::vector<std::uint8_t>& out,
                             std::vector<std::uint32_t>& unseen) const {
     const std::size_t n = plane.size();
     std::vector<std::uint8_t> upper;
@@ -92,9 +92,14 @@ void ContextEncoder::encode(Bytes plane, std::uint64_t first, std::vector<std::u
         std::ranges::transform(plane, upper.begin(), [](std::uint8_t byte) { return byte >> 1; });
     }
     const Bytes symbols = table_.low_apart ? Bytes(upper) : plane;
-    const std::vector<std::uint8_t> classes = classes_of_rows(symbols, first);
-    std::vector<std::uint8_t> contexts(n);
-    table_.fill_contexts(first, n, classes.data(), contexts.data());
+    std::vector<std::uint8_t> contexts(n), classes;
+    if (table_.by_base) {
+        active_kernels().classify(*table_.by_base, place.base.size() / n, place.base.data(), n,
+                                  contexts.data());
+    } else {
+        classes = classes_of_rows(symbols, place.first);
+        table_.fill_contexts(place.first, n, classes.data(), contexts.data());
+    }
     for (std::size_t begin = 0; begin < n; begin += tile_elements) {
         const std::size_t end = std::min(n, begin + tile_elements);
         std::uint8_t any = 0;
