@@ -13,6 +13,8 @@ import zipnn
 
 OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash"}
 PUBLIC = {
+    "AlreadyAppliedError",
+    "BaseMismatchError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -26,6 +28,7 @@ PUBLIC = {
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_patch",
     "compress",
     "compress_on_save",
     "compress_file",
@@ -36,10 +39,12 @@ PUBLIC = {
     "decompress_tree",
     "inspect",
     "load_file",
+    "patch",
     "safe_open",
     "save_file",
     "verify_file",
     "verify_tree",
+    "write_patch",
     "zipnn_hf",
     "zipnn_safetensors",
     "zipnn_unhook",

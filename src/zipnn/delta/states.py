@@ -19,7 +19,9 @@ State = Mapping[str, Any]
 """Names and the NumPy arrays or torch tensors that bear them."""
 
 PIECE = WINDOW
-"""A tensor is hashed and coded in pieces of this size (docs/format.md, 7)."""
+"""A tensor is hashed and coded in pieces of this size (docs/format.md, 8)."""
+
+_hash = _core.xxh3_64
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,9 @@ def described(source: Source) -> Described:
     """The description of a tensor whose bytes are at hand."""
     data = source.data
     if 0 < len(data) <= PIECE:
-        hashes: tuple[int, ...] = (_core.xxh3_64(data),)
+        hashes: tuple[int, ...] = (_hash(data),)
     else:
-        hashes = tuple(_core.xxh3_64(data[start:stop]) for start, stop in pieces(len(data)))
+        hashes = tuple(_hash(data[start:stop]) for start, stop in pieces(len(data)))
     return Described(source.dtype, tuple(source.shape), len(data), hashes)
 
 
