@@ -4,7 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "blocks.hpp"
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "difference.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
@@ -265,6 +267,8 @@ NB_MODULE(_core, m) {
     bind_encoding(m);
     zipnn::bindings::bind_difference(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_blocks(m);
+    zipnn::bindings::bind_deflate(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

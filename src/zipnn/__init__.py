@@ -12,8 +12,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zipnn import dcp
+    from zipnn import dcp, hf
     from zipnn.access.loading import load_file, safe_open
+    from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.folders import archive_folder, restore_folder
     from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
     from zipnn.plugins.saving import compress_on_save
     from zipnn.report.inspection import FileReport, TensorReport, inspect
@@ -46,6 +48,7 @@ __all__ = [
     "FormatError",
     "MismatchError",
     "MissingDependencyError",
+    "ModelFile",
     "OutputExistsError",
     "TensorReport",
     "UnsupportedVersionError",
@@ -54,6 +57,7 @@ __all__ = [
     "ZipnnError",
     "__version__",
     "apply_patch",
+    "archive_folder",
     "compress",
     "compress_file",
     "compress_on_save",
@@ -62,9 +66,12 @@ __all__ = [
     "decompress",
     "decompress_file",
     "decompress_tree",
+    "hf",
     "inspect",
     "load_file",
     "patch",
+    "open",
+    "restore_folder",
     "safe_open",
     "save_file",
     "verify_file",
@@ -88,9 +95,11 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
+    "zipnn.access.opening": ("ModelFile", "open"),
     "zipnn.access.saving": ("save_file",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
@@ -106,8 +115,8 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
-    elif name == "dcp":
-        value = importlib.import_module("zipnn.dcp")
+    elif name in ("dcp", "hf"):
+        value = importlib.import_module(f"zipnn.{name}")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

@@ -135,6 +135,34 @@ def test_scenario_31_other_dtypes(same: Same, tmp_path: Path, dtype: str, kind: 
     assert same(found, model)
 
 
+def test_scenario_31_without_a_mark(same: Same, tmp_path: Path) -> None:
+    """Of a source without metadata zipnn 0.5 left no mark: its tensors tell what they are."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    torch.manual_seed(3)
+    tensors = {
+        "w": (torch.randn(300, 200) * 0.02).to(torch.bfloat16),
+        "f": torch.randn(100, 200) * 0.02,
+        "ids": torch.arange(5000),
+        "bytes": torch.randint(0, 255, (5000,), dtype=torch.uint8),
+    }
+    save_file(tensors, plain / "model.safetensors")
+    folder = tmp_path / "old"
+    shutil.copytree(plain, folder)
+    compress_as_before(folder, "tensors", fix_index=False)
+    old = folder / "model.znn.safetensors"
+    assert old.stat().st_size < (plain / "model.safetensors").stat().st_size
+    zipnn.zipnn_unhook()
+    with safe_open(old, "pt") as opened:
+        assert opened.metadata() is None
+        assert opened.get_slice("w").get_dtype() == "U8"
+    zipnn.zipnn_hf()
+    assert same(load_file(old), tensors)
+
+
 def test_scenario_32_a_missing_shard(sharded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "old"
     shutil.copytree(sharded, folder)
@@ -154,6 +182,24 @@ def test_scenario_63_pytorch_files(tiny: Path, same: Same, tmp_path: Path) -> No
     torch.save(load(tiny).state_dict(), folder / "pytorch_model.bin")
     compress_as_before(folder, "whole", fix_index=False, suffix=".bin")
     assert same(load(folder), load(tiny))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_scenario_63_pytorch_files_of_today(tiny: Path, same: Same, tmp_path: Path, zipped: bool) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    (folder / "model.safetensors").unlink()
+    plain = folder / "pytorch_model.bin"
+    torch.save(load(tiny).state_dict(), plain, _use_new_zipfile_serialization=zipped)
+    content = plain.read_bytes()
+    small = zipnn.compress_file(plain, delete_original=True).output
+    assert small == folder / "pytorch_model.bin.znn"
+    assert small.stat().st_size < len(content)
+    before = listing(folder)
+    assert same(load(folder, weights_only=True), load(tiny))
+    assert listing(folder) == before
+    assert zipnn.decompress_file(small).output == plain
+    assert plain.read_bytes() == content
 
 
 @pytest.mark.parametrize("kind", ["whole", "tensors"])

@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..errors import ZipnnError
+from ..storage.locations import Place
 from .cached import add_model, check_paths, work
 from .errors import Exit
 from .options import add_command, add_writing
@@ -13,7 +15,7 @@ from .output import Console
 
 _DETAILS = """\
 The original comes back byte for byte. A file NAME.znn.safetensors becomes
-NAME.safetensors beside it and NAME.znn becomes NAME; for another name, or a folder,
+NAME.safetensors beside it and NAME.znn becomes NAME, a file or a folder; for another name, or a folder,
 -o or --in-place must say where the result goes.
 
 Each output is compared with what the compressed file decodes to before it gets its name."""
@@ -46,6 +48,11 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
         from ..hub.cache import decompress_model
 
         return work(args, console, "decompressing", decompress_model, dry_run=args.dry_run)
+    if args.paths and all(map(_holds_folder, args.paths)):
+        from ..folders import restore_folder
+        from .conversion import convert_folders
+
+        return convert_folders(args, console, "decompressing", restore_folder)
     from ..files import decompress_file, original_path
     from ..trees import decompress_tree
     from .conversion import convert
@@ -58,3 +65,15 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
         tree=decompress_tree,
         default_output=original_path,
     )
+
+
+def _holds_folder(path: Place) -> bool:
+    """Whether it is the archive of a folder; what cannot be read fails when its turn comes."""
+    from ..containers import kinds
+    from ..storage.opening import open_reader
+
+    try:
+        with open_reader(path) as reader:
+            return kinds.holds_folder(kinds.open_content(reader))
+    except (OSError, ZipnnError):
+        return False

@@ -142,8 +142,7 @@ def find_model(
     Raises:
         ZipnnError: the model or the revision is not in the cache.
     """
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id) or ".." in repo_id or "--" in repo_id:
-        raise ZipnnError(f"model {repo_id!r}: not the name of a model, such as org/name")
+    check_repo_id(repo_id)
     cache = cache_folder(cache_dir)
     folder = cache / (_PREFIX + repo_id.replace("/", "--"))
     if not (folder / "snapshots").is_dir():
@@ -156,6 +155,12 @@ def find_model(
             f"model {repo_id}: revision {wanted} is not in the cache; there are {known or 'none'}"
         )
     return CachedModel(repo_id, wanted, commit, folder)
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Raise `ZipnnError` unless it can be the name of a model on the hub."""
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id) or ".." in repo_id or "--" in repo_id:
+        raise ZipnnError(f"model {repo_id!r}: not the name of a model, such as org/name")
 
 
 def model_at(snapshot: str | os.PathLike[str]) -> CachedModel:

@@ -13,6 +13,7 @@ from ...errors import CorruptError, UnsupportedVersionError, error_place
 from ...frames import FLAG_BIG_ENDIAN, FrameReader, write_frame
 from ...storage.filereader import Read, fresh_buffer
 from ..contents import Extent
+from .differences import Against, BaseData, DeltaData, parts_of
 from .index import Segment
 from .limits import SEGMENT
 
@@ -31,21 +32,35 @@ class SegmentData(Protocol):
         """All bytes in order; a piece is valid until the next is taken. Raises `CorruptError`."""
 
 
-def open_segment(segment: Segment, read: Read) -> SegmentData:
+def open_segment(segment: Segment, read: Read, against: Against | None = None) -> SegmentData:
     """The data of a segment.
 
     Args:
         segment: of the index.
         read: reads from the archive.
+        against: the archive's base, if it has one.
 
     Raises:
         CorruptError: its frames do not hold what the index says.
         UnsupportedVersionError: it is coded in a way that this zipnn does not know.
     """
+    if segment.coding in ("delta", "base"):
+        return _open_difference(segment, read, against)
     opener = _OPENERS.get(segment.coding)
     if opener is None:
         raise UnsupportedVersionError(f"coded as {segment.coding!r}, which this zipnn does not know")
     return opener(segment, _frames(segment, read))
+
+
+def _open_difference(segment: Segment, read: Read, against: Against | None) -> SegmentData:
+    parts = parts_of(segment.options, segment.size, against.record if against else None)
+    assert against is not None
+    frames = _frames(segment, read)
+    if len(frames) != 1:
+        raise CorruptError("not what a segment consists of")
+    if segment.coding == "base":
+        return BaseData(frames[0], parts, against)
+    return DeltaData(segment.size, frames[0], parts, _from(read, segment.at), against)
 
 
 def _frames(segment: Segment, read: Read) -> list[FrameReader]:
@@ -98,7 +113,7 @@ class BlockData:
         self._size = segment.size
         self._type = blocks.BY_NAME[kind]
         count, rest = divmod(segment.size, self._type.size)
-        sizes = [count * size for size in self._type.field_sizes]
+        sizes = [count * field.size for field in self._type.fields]
         if rest or [frame.head.data_size for frame in frames] != sizes:
             raise CorruptError(f"the frames do not hold {segment.size} bytes of {kind}")
 
@@ -108,8 +123,8 @@ class BlockData:
         size = self._type.size
         first, last = start // size, -(-stop // size)
         fields = [
-            frame.decode_range(first * width, last * width, threads)
-            for frame, width in zip(self.frames, self._type.field_sizes, strict=True)
+            frame.decode_range(first * field.size, last * field.size, threads)
+            for frame, field in zip(self.frames, self._type.fields, strict=True)
         ]
         out = fresh_buffer((last - first) * size)
         blocks.join(fields, self._type.name, out)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ...errors import CorruptError, FormatError
 from ...storage.filereader import Source
+from ...storage.locations import Place
 from ..contents import Contents, Deflated, Extent, StoredTensor
 from . import numpy_files
 from .zip_directory import DEFLATED, STORED, Entry, inflate, looks_like_zip, read_directory
@@ -25,7 +25,7 @@ class Part:
     source: Source
     start: int
     size: int
-    path: Path
+    path: Place
 
     def read(self, offset: int, size: int) -> memoryview:
         """Exactly `size` bytes from `offset`."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Which tensor of the base a tensor of the model is compared with.
+
+A wrong guess costs time, never bytes: what is stored is the smaller of the difference and the tensor.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from .. import _core
+from ..containers.archive.differences import BaseTensor
+from ..containers.archive.differing import Match
+from ..containers.archive.index import Member
+from ..containers.contents import StoredTensor
+from ..storage.filereader import Read, Source
+from .base import BaseTensors
+
+_PREFIXES = 3
+"""So many leading parts of a name (`base_model.model.`) may have been added or dropped."""
+_SAMPLE = 16 << 10
+_TELLING = 64
+"""Fewer bytes say little about which tensor they are of."""
+
+
+def match(
+    source: Source,
+    tensors: Iterable[StoredTensor],
+    members: Sequence[Member],
+    base: BaseTensors,
+    rename: Mapping[str, str] | None = None,
+) -> list[Match]:
+    """What of a model is compared with what of its base.
+
+    Tried in turn, among tensors of the same dtype: what `rename` says, the same name in the same folder, the
+    same name, the name with its first parts dropped or others before it, and last a tensor that has the same
+    bytes at three places. The shapes are the same, or differ in the first dimension only.
+
+    Args:
+        source: the model.
+        tensors: of the model.
+        members: the files of a model that is a folder; then the tensors are called `FILE:NAME`.
+        base: the base.
+        rename: names of the model's tensors, and the names that they have in the base.
+    """
+    names = _Names(base, rename or {})
+    matches: list[Match] = []
+    left: list[StoredTensor] = []
+    for tensor in tensors:
+        if tensor.member is not None or tensor.strides is not None or tensor.big_endian or not tensor.size:
+            continue
+        found = next((own for own in names.candidates(_key(tensor, members)) if _fits(tensor, own)), None)
+        if found is None:
+            left.append(tensor)
+        else:
+            matches.append(Match(tensor.offset, min(tensor.size, base.size(found)), found))
+    return matches + list(_by_content(source, left, base))
+
+
+def _key(tensor: StoredTensor, members: Sequence[Member]) -> tuple[str, str]:
+    """Folder and name of a tensor."""
+    if not members:
+        return "", tensor.name
+    file = next(member.name for member in members if tensor.name.startswith(f"{member.name}:"))
+    return posixpath.dirname(file), tensor.name[len(file) + 1 :]
+
+
+class _Names:
+    """The tensors of a base, by all that they may be called."""
+
+    def __init__(self, base: BaseTensors, rename: Mapping[str, str]) -> None:
+        self._tensors = base.tensors
+        self._rename = rename
+        self._tails: dict[str, list[str]] = defaultdict(list)
+        for key in base.tensors:
+            folder, _, name = key.rpartition(":")
+            tail = name
+            self._tails[f"{folder}:{name}"].append(key)
+            for _ in range(_PREFIXES):
+                _, dot, tail = tail.partition(".")
+                if not dot:
+                    break
+                self._tails[f"{folder}:{tail}"].append(key)
+
+    def candidates(self, key: tuple[str, str]) -> Iterator[BaseTensor]:
+        """The tensors that one of that folder and name may have been, the likeliest first."""
+        folder, name = key
+        for wanted in (f"{folder}:{name}" if folder else name, name):
+            if wanted in self._rename:
+                yield from self._named(self._rename[wanted])
+        name = self._rename.get(name, name)
+        for place in dict.fromkeys((folder, "")):
+            yield from self._named(f"{place}:{name}" if place else name)
+            tail = name
+            for _ in range(_PREFIXES):
+                keys = self._tails.get(f"{place}:{tail}", [])
+                if len(keys) == 1:
+                    yield self._tensors[keys[0]]
+                _, dot, tail = tail.partition(".")
+                if not dot:
+                    break
+
+    def _named(self, key: str) -> Iterator[BaseTensor]:
+        if key in self._tensors:
+            yield self._tensors[key]
+
+
+def _fits(tensor: StoredTensor, own: BaseTensor) -> bool:
+    if tensor.dtype != own.dtype or len(tensor.shape) != len(own.shape):
+        return False
+    return tensor.shape == own.shape or (bool(own.shape) and tensor.shape[1:] == own.shape[1:])
+
+
+def _by_content(source: Source, tensors: Sequence[StoredTensor], base: BaseTensors) -> Iterator[Match]:
+    left = [tensor for tensor in tensors if tensor.size >= _TELLING]
+    wanted = {(tensor.dtype, tensor.shape) for tensor in left}
+    known: dict[tuple[BaseTensor, int], BaseTensor] = {}
+    for own in base.tensors.values():
+        if (own.dtype, own.shape) in wanted:
+            signature = _signature(partial(base.read, own), base.size(own))
+            known.setdefault((replace(own, name=""), signature), own)
+    for tensor in left:
+        read = partial(_read_from, source, tensor.offset)
+        found = known.get((BaseTensor("", tensor.dtype, tensor.shape), _signature(read, tensor.size)))
+        if found is not None:
+            yield Match(tensor.offset, tensor.size, found)
+
+
+def _read_from(source: Source, start: int, offset: int, size: int) -> memoryview:
+    return source.read(start + offset, size)
+
+
+def _signature(read: Read, size: int) -> int:
+    """A hash of the first, middle and last bytes, from whole elements on."""
+    piece = min(size, _SAMPLE)
+    places = sorted({0, (size - piece) // 2 // 16 * 16, (size - piece) // 16 * 16})
+    return _core.xxh3_64(b"".join(bytes(read(place, piece)) for place in places))
