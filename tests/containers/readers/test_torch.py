@@ -169,15 +169,17 @@ def test_wrapped_tensors() -> None:
 def test_views_of_storages_in_very_old_files() -> None:
     """Before 0.4 a persistent identifier could name a part of a storage: its key, start and size."""
     values = np.arange(10, dtype=np.float32)
-    numbers = [pickle.dumps(number, 2)[2:-1] for number in (1, (3,), (1,))]
+    numbers = [pickle.dumps(number, 2)[2:-1] for number in (1, torch.Size([3]), (1,))]
+    assert b"ctorch\nSize\n" in numbers[1]
     storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x0a"
     view = b"X\x01\0\0\x001K\x04K\x05\x87tQ"
-    program = b"ctorch._utils\n_rebuild_tensor\n(" + storage + view + b"".join(numbers) + b"tR"
+    tensor = b"ctorch._utils\n_rebuild_tensor\n(" + storage + view + b"".join(numbers) + b"tR"
+    program = b"ccollections\nOrderedDict\n](]U\x06weighta" + tensor + b"ae\x85R"  # as Python 2 does it
     head = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
     keys = pickle.dumps(["0"], 2)
     data = b"".join([*head, b"\x80\x02", program, b".", keys, (10).to_bytes(8, "little"), values.tobytes()])
     contents = read_contents(MemorySource(data))
-    assert found(data, contents) == {"tensor": ("F32", (3,), values[5:8].tobytes())}
+    assert found(data, contents) == {"weight": ("F32", (3,), values[5:8].tobytes())}
 
 
 def test_zip64_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
