@@ -239,6 +239,17 @@ def test_what_no_file_can_justify_is_refused_before_memory_is_asked_for(
         assert "model.xyz: tensor 'w'" in str(caught.value)
 
 
+def test_tensors_that_share_too_much_are_not_copied_all_at_once(opened: Make) -> None:
+    data = bytes(1 << 20)
+    few = [StoredTensor(f"t{i}", "U8", (1 << 20,), 0, 1 << 20) for i in range(4)]
+    assert len(opened(data, *few).get_tensors()) == 4
+    many = [StoredTensor(f"t{i}", "U8", ((1 << 20) - i,), i, (1 << 20) - i) for i in range(300)]
+    file = opened(data, *many)
+    with pytest.raises(FormatError, match="take them one by one"):
+        file.get_tensors()
+    assert file.get_tensor("t299").size == (1 << 20) - 299
+
+
 def test_data_outside_of_the_file(opened: Make) -> None:
     for tensor in (
         StoredTensor("w", "U8", (8,), 100, 8),
