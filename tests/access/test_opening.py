@@ -89,6 +89,11 @@ def test_a_name_that_is_there_twice(opened: Make) -> None:
     file = opened(one.tobytes() + two.tobytes(), *tensors)
     assert file.keys() == ["a", "a (2)"]
     assert file.get_tensor("a (2)").tolist() == [0, 1, 2]
+    names = ["a", "a (3)", "a", "a", "a (2)", "a"]
+    file = opened(b"x" * 6, *(StoredTensor(name, "U8", (1,), i, 1) for i, name in enumerate(names)))
+    assert file.keys() == ["a", "a (3)", "a (2)", "a (4)", "a (2) (2)", "a (5)"]
+    many = [StoredTensor("a", "U8", (0,), 0, 0)] * 100_000
+    assert len(opened(b"", *many)) == 100_000
 
 
 @pytest.mark.parametrize(

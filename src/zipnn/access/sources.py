@@ -100,8 +100,9 @@ class StoredTensors:
         self._stored: dict[str, StoredTensor] = {}
         self.tensors: dict[str, ModelTensor] = {}
         self._arrays: dict[str, ModelTensor] = {}
+        repeats: dict[str, int] = {}
         for tensor in stored:
-            name = _free_name(tensor.name, self._stored)
+            name = _free_name(tensor.name, self._stored, repeats)
             self._stored[name] = tensor
             self._arrays[name] = _as_array(tensor, name)
             self.tensors[name] = ModelTensor(name, tensor.dtype, tensor.shape, self._arrays[name].size)
@@ -335,9 +336,10 @@ def _by_place(tensor: StoredTensor) -> tuple[int, int]:
     return (-1 if tensor.member is None else tensor.member, tensor.offset)
 
 
-def _free_name(name: str, taken: dict[str, StoredTensor]) -> str:
-    """The name, with a number behind it where a file gives it twice."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name} ({number})", number + 1
+def _free_name(name: str, taken: dict[str, StoredTensor], repeats: dict[str, int]) -> str:
+    """The name, with a number behind it where a file gives it more than once."""
+    free = name
+    while free in taken:  # goes on where it stopped for the same name: a file may give it a million times
+        repeats[name] = repeats.get(name, 1) + 1
+        free = f"{name} ({repeats[name]})"
     return free
