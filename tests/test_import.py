@@ -13,6 +13,8 @@ import zipnn
 
 OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash"}
 PUBLIC = {
+    "BaseMismatchError",
+    "BaseRequiredError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -27,11 +29,12 @@ PUBLIC = {
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_delta",
     "archive_folder",
     "compress",
-    "compress_on_save",
     "compress_file",
     "compress_module",
+    "compress_on_save",
     "compress_tree",
     "dcp",
     "decompress",
@@ -41,6 +44,7 @@ PUBLIC = {
     "hf",
     "inspect",
     "load_file",
+    "make_delta",
     "open",
     "open_writer",
     "restore_folder",

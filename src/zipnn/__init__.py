@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from zipnn.access.writing import open_writer
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
+    from zipnn.delta.files import apply_delta, make_delta
     from zipnn.errors import (
+        BaseMismatchError,
+        BaseRequiredError,
         CorruptError,
         FormatError,
         MismatchError,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BaseMismatchError",
+    "BaseRequiredError",
     "CorruptError",
     "FileReport",
     "FileResult",
@@ -53,6 +58,7 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_delta",
     "archive_folder",
     "compress",
     "compress_file",
@@ -67,6 +73,7 @@ __all__ = [
     "hf",
     "inspect",
     "load_file",
+    "make_delta",
     "open",
     "open_writer",
     "restore_folder",
@@ -82,6 +89,8 @@ __all__ = [
 
 _MODULES = {
     "zipnn.errors": (
+        "BaseMismatchError",
+        "BaseRequiredError",
         "CorruptError",
         "FormatError",
         "MismatchError",
@@ -90,6 +99,7 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.delta.files": ("apply_delta", "make_delta"),
     "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),

@@ -15,12 +15,16 @@ from typing import Any
 from . import dtypes
 from .arrays import dtype_names
 from .containers import kinds, safetensors_plan, safetensors_writer
+from .containers.archive.differing import Compare
+from .containers.archive.reading import Archive
 from .containers.archive.writing import estimate_archive, write_archive
 from .containers.contents import Contents
 from .containers.kinds import Content
+from .containers.originals import open_original
 from .containers.readers import read_contents
 from .containers.safetensors_plan import UnsuitableError
 from .conversion import Conversion, FileResult, Progress
+from .delta.base import BaseLike, opened_base
 from .errors import CorruptError, FormatError
 from .storage.atomic import OutputFile
 from .storage.comparing import difference_from
@@ -111,36 +115,47 @@ def archive_file(
     source: Location,
     output: Location,
     *,
+    level: str = "default",
     dtype: Any = None,
     threads: int = 0,
     force: bool = False,
     delete_original: bool = False,
     progress: Progress | None = None,
+    compare: Compare | None = None,
 ) -> FileResult:
     """Put a file of any kind into an archive, even if that is not smaller.
 
-    For the arguments and errors see `compress_file`.
+    For the other arguments and errors see `compress_file`.
+
+    Args:
+        compare: for a difference: what is compared with what. A file that is compressed is then taken as
+            its original.
     """
     job = Conversion(source, output, threads, force, False, delete_original, False, progress)
     family = _family(dtype)
-    with open_reader(job.source) as reader:
+    with open_original(job.source) if compare else open_reader(job.source) as reader:
         target = job.target(None)
+        contents = Contents("bytes") if family else read_contents(reader)
+        comparison = compare(reader, contents, ()) if compare else None
 
         def write(out: OutputFile) -> None:
             write_archive(
                 reader,
                 out,
-                level="default",
+                level=level,
                 family=family,
                 threads=threads,
                 progress=lambda done: job.report(done // 2, reader.size),
+                contents=contents,
+                comparison=comparison,
             )
 
-        size = job.produce(
-            reader, target, write, lambda written: _compare(job, kinds.open_content(written), reader)
-        )
+        def difference(written: FileReader) -> int | None:
+            return _compare(job, Archive(written, comparison.base if comparison else None), reader)
+
+        size = job.produce(reader, target, write, difference)
     job.delete_source(reader)
-    return job.result(target, "compressed", reader.size, size)
+    return job.result(target, "compressed", reader.size, size, contents.note)
 
 
 def decompress_file(
@@ -155,24 +170,28 @@ def decompress_file(
     delete_original: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    base: BaseLike | None = None,
 ) -> FileResult:
     """Restore the original of a compressed safetensors file or an archive, byte for byte.
 
     Without `output`, `NAME.znn.safetensors` becomes `NAME.safetensors` and `NAME.znn` becomes `NAME`
     beside it; for any other name, `output` or `in_place` must say where the original goes. For the
-    other arguments and errors see `compress_file`; here `delete_original` removes the compressed file.
+    other arguments and errors see `compress_file`; here `delete_original` removes the compressed file, and
+    `base` is what it is a difference to, if it is one.
 
     Raises:
         FormatError: the file is not compressed by zipnn.
         CorruptError: it is damaged.
         UnsupportedVersionError: a newer zipnn wrote it.
+        BaseRequiredError: it is a difference, and `base` was not given.
+        BaseMismatchError: it is one to another base.
     """
     job = Conversion(
         source, output, threads, force, in_place, delete_original, dry_run, progress, follow_symlinks,
         None if temporary_folder is None else Path(temporary_folder),
     )  # fmt: skip
-    with open_reader(job.source) as reader:
-        content = kinds.open_content(reader)
+    with open_reader(job.source) as reader, opened_base(base) as tensors:
+        content = kinds.open_content(reader, tensors)
         if kinds.holds_folder(content):
             raise FormatError(f"file {job.source}: holds a folder; restore_folder restores it")
         target = job.target(original_path(job.source))

@@ -10,10 +10,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from .containers.archive.differing import Compare
 from .containers.archive.reading import Archive
 from .containers.archive.writing import Labels, estimate_archive, write_archive
 from .containers.folder import FolderSource, with_mode
+from .containers.originals import open_original
 from .conversion import Conversion, FileResult, Progress
+from .delta.base import BaseLike, opened_base
 from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
 from .storage.atomic import OutputFile, output_file, sync_folder
 from .storage.comparing import difference_from
@@ -35,6 +38,7 @@ def archive_folder(
     force: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    compare: Compare | None = None,
 ) -> FileResult:
     """Put a folder into one archive. Tensors that several files hold are stored once.
 
@@ -45,6 +49,8 @@ def archive_folder(
         source: the folder.
         output: the archive, or a URL for it; `FOLDER.znn` beside it if it is not given.
         level, threads, force, dry_run, progress: see `compress_file`.
+        compare: for a difference: what is compared with what. Files that are compressed are then taken as
+            their originals.
 
     Raises:
         FormatError: there is something in the folder that is neither file nor folder, or a name that is
@@ -59,9 +65,10 @@ def archive_folder(
         raise ZipnnError(f"{target} and {root}: the archive must not lie in the folder")
     job = Conversion(root, target, threads, force, False, False, dry_run, progress)
     names, empty = _listed(root)
-    with FolderSource(root, names) as folder:
+    with FolderSource(root, names, open_original if compare else FileReader) as folder:
         job.target(None)
         contents, members = folder.describe()
+        comparison = compare(folder, contents, members) if compare else None
         if dry_run:
             size = estimate_archive(folder, level=level, contents=contents)
             return job.result(target, "would-compress", folder.size, size, "estimated from a sample")
@@ -70,13 +77,13 @@ def archive_folder(
         def write(out: OutputFile) -> None:
             write_archive(
                 folder, out, level=level, threads=threads, contents=contents, labels=labels,
-                progress=lambda done: job.report(done // 2, folder.size),
+                comparison=comparison, progress=lambda done: job.report(done // 2, folder.size),
             )  # fmt: skip
 
-        def compare(written: FileReader) -> int | None:
-            return _difference(job, Archive(written), folder)
+        def difference(written: FileReader) -> int | None:
+            return _difference(job, Archive(written, comparison.base if comparison else None), folder)
 
-        size = job.produce(folder, target, write, compare)
+        size = job.produce(folder, target, write, difference)
     return job.result(target, "compressed", folder.size, size, contents.note)
 
 
@@ -87,6 +94,7 @@ def restore_folder(
     threads: int = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
+    base: BaseLike | None = None,
 ) -> FileResult:
     """Restore a folder from its archive, each file byte for byte.
 
@@ -96,7 +104,7 @@ def restore_folder(
         source: the archive, or its URL.
         output: the folder, which must not exist or be empty; the archive's name without `.znn` if it is
             not given.
-        threads, dry_run, progress: see `decompress_file`.
+        threads, dry_run, progress, base: see `decompress_file`.
 
     Raises:
         FormatError: the archive is not one of a folder.
@@ -106,7 +114,7 @@ def restore_folder(
     path = place_of(source)
     target = _restored_path(path, output)
     job = Conversion(path, target, threads, False, False, False, dry_run, progress)
-    with open_reader(path) as reader, Archive(reader) as archive:
+    with open_reader(path) as reader, opened_base(base) as tensors, Archive(reader, tensors) as archive:
         if not archive.index.is_folder:
             raise FormatError(f"file {path}: the archive of a file, not of a folder")
         if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):

@@ -125,6 +125,8 @@ class FrameReader:
                 f"the frame is a reference to tensor {self.head.reference!r} of its container, "
                 "and holds no data by itself"
             )
+        if self.head.base_hash is not None:
+            raise FormatError("the frame is a difference to a base, which is needed to decode it")
         return self.head.chunk_count
 
     def _groups(self, first: int, stop: int, most: int = limits.WINDOW) -> Iterator[tuple[int, int]]:
@@ -244,6 +246,11 @@ def write_frame_stream(
     write_at(at, padding)
     write_at(0, head)
     return at + len(padding)
+
+
+def check_arguments(size: int, dtype: str, shape: tuple[int, ...], level: str, threads: int) -> None:
+    """Raise the `ValueError` that `write_frame` would raise for data of `size` bytes."""
+    _Spec(size, dtype, shape, KIND_BYTES, 0, level, threads, b"", 1, "")
 
 
 def family_of_sparse(read: Read, size: int, family: str) -> str:

@@ -52,7 +52,7 @@ def test_scales_of_rows_and_columns_are_found(dtype: str | type) -> None:
     frame = zipnn.compress(array, level="max")
     assert "rans" in _codec(frame)
     without_rows = zipnn.compress(array.reshape(-1))
-    assert len(frame) < len(without_rows) - array.size // 25  # bytes: a third of a bit an element
+    assert len(frame) < len(without_rows) - array.size // 28  # bytes: over a quarter of a bit an element
     # The second chunk begins within a row.
     assert zipnn.decompress(frame).tobytes() == array.tobytes() == read_frame(frame).data
 

@@ -13,6 +13,7 @@ from ..containers.archive.reading import Archive
 from ..containers.contents import StoredTensor
 from ..containers.readers import read_contents
 from ..containers.safetensors import TensorFile
+from ..delta.base import BaseLike, open_base
 from ..errors import CorruptError, FormatError
 from ..storage.filereader import FileReader, fresh_buffer
 from ..storage.opening import Location, open_reader
@@ -34,7 +35,12 @@ class ModelFile:
     """
 
     def __init__(
-        self, reader: FileReader, framework: str = "np", device: Any = "cpu", threads: int | None = None
+        self,
+        reader: FileReader,
+        framework: str = "np",
+        device: Any = "cpu",
+        threads: int | None = None,
+        base: BaseLike | None = None,
     ) -> None:
         self._framework = open_framework(framework, device)
         self._threads = threads or 0
@@ -49,7 +55,7 @@ class ModelFile:
         if kind in (kinds.SAFETENSORS, kinds.COMPRESSED) or reader.path.name.endswith(kinds.SUFFIX):
             self._open_safetensors(TensorFile(reader))
         elif kind == kinds.ARCHIVE:
-            archive = Archive(reader)
+            archive = Archive(reader, None if base is None else open_base(base))
             self._open_stored(
                 StoredTensors(_ArchiveExtents(archive), archive.tensors.values()), archive.format
             )
@@ -185,6 +191,7 @@ def open(  # noqa: A001 - the public name is zipnn.open
     device: Any = "cpu",
     *,
     threads: int | None = None,
+    base: BaseLike | None = None,
 ) -> ModelFile:
     """Open any model file: an archive, a safetensors file (compressed or not), or a plain file.
 
@@ -193,6 +200,7 @@ def open(  # noqa: A001 - the public name is zipnn.open
         framework: what tensors become: "np" or "numpy", "pt" or "torch".
         device: where torch tensors go, as torch names it.
         threads: threads that decode; None for `ZIPNN_NUM_THREADS`, else all cores the process may use.
+        base: what the file is a difference to, if it is one (see `make_delta`): a file or a folder.
 
     Raises:
         OSError: the file cannot be opened.
@@ -203,7 +211,7 @@ def open(  # noqa: A001 - the public name is zipnn.open
     """
     reader = open_reader(source)
     try:
-        return ModelFile(reader, framework, device, threads)
+        return ModelFile(reader, framework, device, threads, base)
     except BaseException:
         reader.close()
         raise

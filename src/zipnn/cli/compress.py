@@ -9,8 +9,9 @@ from typing import Any
 from ..storage.locations import Place
 from . import streams
 from .cached import add_model, check_paths, work
+from .delta import compress_against
 from .errors import Exit
-from .options import add_command, add_level, add_writing
+from .options import add_base, add_command, add_level, add_writing
 from .output import Console
 from .streams import is_stream
 
@@ -48,6 +49,7 @@ def register(commands: Any) -> None:
     add_writing(parser, "files and folders to compress", "each original")
     add_level(parser)
     add_model(parser)
+    add_base(parser, "store each as what differs from this model, PATH.znn (see zipnn delta)")
     parser.add_argument(
         "--archive",
         action="store_true",
@@ -66,6 +68,8 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
         from ..hub.cache import compress_model
 
         return work(args, console, "compressing", compress_model, level=args.level, dry_run=args.dry_run)
+    if args.base is not None:
+        return compress_against(args, console)
     if args.archive:
         return _archive(args, console)
     from ..files import compress_file

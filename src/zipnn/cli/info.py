@@ -103,7 +103,8 @@ def _head(report: FileReport) -> Iterator[str]:
     if report.written_by is not None:
         yield f"  written   by zipnn {report.written_by}, without checksums; zipnn upgrade renews it"
     if report.delta:
-        yield "  delta     a difference to a base, which is needed to decode it"
+        name = f": {text.name(report.base)}" if report.base else ""
+        yield f"  delta     a difference to a base, which is needed to decode it{name}"
     compressed = report.format_version is not None or report.written_by is not None
     share = text.percent(report.stored_size, report.original_size)
     of_original = f", {share} of the original" if compressed else ""

@@ -7,7 +7,7 @@ import bisect
 import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -29,11 +29,8 @@ class _File:
     name: str
     path: Path
     offset: int
+    size: int
     state: os.stat_result
-
-    @property
-    def size(self) -> int:
-        return self.state.st_size
 
     def check(self, state: os.stat_result | None) -> None:
         if state is None or fingerprint(state) != fingerprint(self.state):
@@ -46,6 +43,7 @@ class FolderSource:
     Args:
         root: the folder.
         names: of its files, relative to it, with `/`.
+        open_file: opens a file, or what stands for it.
 
     Attributes:
         path: the folder.
@@ -53,16 +51,20 @@ class FolderSource:
         stat: of the folder, with the mode of a file in it.
     """
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
+    def __init__(
+        self, root: Path, names: Iterable[str], open_file: Callable[[Path], FileReader] = FileReader
+    ) -> None:
         self.path = root
+        self._open_file = open_file
         self.stat = with_mode(os.stat(root), 0o666)
         self._files: list[_File] = []
         self.size = 0
         for name in names:
             path = root.joinpath(*name.split("/"))
-            state = os.stat(path)
-            self._files.append(_File(name, path, self.size, state))
-            self.size += state.st_size
+            with open_file(path) as reader:
+                assert reader.stat is not None
+                self._files.append(_File(name, path, self.size, reader.size, reader.stat))
+                self.size += reader.size
         self._offsets = [file.offset for file in self._files]
         self._open: OrderedDict[int, FileReader] = OrderedDict()
 
@@ -126,7 +128,7 @@ class FolderSource:
         reader = self._open.get(number)
         if reader is None:
             file = self._files[number]
-            reader = FileReader(file.path)
+            reader = self._open_file(file.path)
             try:
                 file.check(reader.stat)
             except BaseException:

@@ -50,6 +50,7 @@ class TensorFile:
             original's.
         size: of this file, in bytes.
         original_size: of the original file, in bytes.
+        original: what beside the tensors the original file consists of, if this one is compressed.
     """
 
     def __init__(self, reader: FileReader) -> None:
@@ -64,6 +65,7 @@ class TensorFile:
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(self._layout.header.tensors)
         self.size = reader.size
         self.original_size = self._layout.original.size
+        self.original = self._layout.original
 
     def __enter__(self) -> TensorFile:
         return self

@@ -75,6 +75,8 @@ class FileReport:
     """The zipnn of 0.1 to 0.5 that wrote the file, such as "0.5.4", or "0.5" where it does not say more."""
     delta: bool = False
     """Whether it holds a difference to a base, without which it cannot be decoded."""
+    base: str | None = None
+    """Name and id of that base, where the file says them."""
 
     @property
     def ratio(self) -> float:
@@ -158,6 +160,8 @@ def _inspect_archive(reader: FileReader, bound: bool, threads: int) -> FileRepor
             archive.size,
             None,
             tuple(reports),
+            delta=archive.index.base is not None,
+            base=None if archive.index.base is None else str(archive.index.base),
         )
 
 
@@ -174,6 +178,7 @@ def _segment_report(
     head = data.frames[0].head
     tensor = archive.tensors.get(name)
     whole = tensor is not None and (tensor.offset, tensor.size) == (segment.offset, segment.size)
+    differs = segment.coding in ("delta", "base")
     with error_place(f"file {archive.path}: segment at {segment.offset}"):
         return TensorReport(
             name,
@@ -183,7 +188,8 @@ def _segment_report(
             sum(piece.size for piece in segment.pieces),
             segment.length,
             None if name == first else first,
-            _bound(data.windows(threads), head.dtype) if bound else None,
+            # Not bounded where a base is missing: the difference says nothing about the data.
+            _bound(data.windows(threads), head.dtype) if bound and not differs else None,
         )
 
 

@@ -14,6 +14,7 @@ from ...errors import CorruptError, UnsupportedVersionError, error_place
 from ...frames import FLAG_BIG_ENDIAN, FrameReader, write_frame
 from ...storage.filereader import Read, fresh_buffer
 from ..contents import Extent
+from .differences import Against, BaseData, DeltaData, parts_of
 from .index import Segment
 from .limits import SEGMENT
 
@@ -32,21 +33,35 @@ class SegmentData(Protocol):
         """All bytes in order; a piece is valid until the next is taken. Raises `CorruptError`."""
 
 
-def open_segment(segment: Segment, read: Read) -> SegmentData:
+def open_segment(segment: Segment, read: Read, against: Against | None = None) -> SegmentData:
     """The data of a segment.
 
     Args:
         segment: of the index.
         read: reads from the archive.
+        against: the archive's base, if it has one.
 
     Raises:
         CorruptError: its frames do not hold what the index says.
         UnsupportedVersionError: it is coded in a way that this zipnn does not know.
     """
+    if segment.coding in ("delta", "base"):
+        return _open_difference(segment, read, against)
     opener = _OPENERS.get(segment.coding)
     if opener is None:
         raise UnsupportedVersionError(f"coded as {segment.coding!r}, which this zipnn does not know")
     return opener(segment, _frames(segment, read))
+
+
+def _open_difference(segment: Segment, read: Read, against: Against | None) -> SegmentData:
+    parts = parts_of(segment.options, segment.size, against.record if against else None)
+    assert against is not None
+    frames = _frames(segment, read)
+    if len(frames) != 1:
+        raise CorruptError("not what a segment consists of")
+    if segment.coding == "base":
+        return BaseData(frames[0], parts, against)
+    return DeltaData(segment.size, frames[0], parts, _from(read, segment.at), against)
 
 
 def _frames(segment: Segment, read: Read) -> list[FrameReader]:

@@ -13,6 +13,7 @@ from ..contents import Contents, Deflated, Extent
 from ..sniffing import sniff
 from . import limits
 from .codings import unit_of
+from .differences import BasePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,12 @@ class Part:
     Attributes:
         extents: all of the same type; more than one make a pool.
         deflated: the member that the part is, if it is one; the extent then is its compressed form.
+        base: the counterpart of each extent in a base; empty if they have none.
     """
 
     extents: tuple[Extent, ...]
     deflated: Deflated | None = None
+    base: tuple[BasePlace, ...] = ()
 
     @property
     def size(self) -> int:

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ... import _core
 from ...storage.filereader import Source
 from ..contents import Contents, Extent, StoredTensor
 from ..readers import read_contents
 from .codings import encode, unit_of
+from .differing import Comparison, DifferenceWriter
 from .index import FRAMES_BEGIN, Index, Member, Segment
 from .planning import Part, cut, make_plan
 from .segments import FOOTER, SegmentWriter, Sink
@@ -27,13 +27,12 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the index says beside segments and tensors; each as in `Index`."""
+    """What the index says beside segments, tensors and base; each as in `Index`."""
 
     name: str
     format: str
     members: tuple[Member, ...] = ()
     folders: tuple[str, ...] = ()
-    base: Mapping[str, Any] | None = None
 
 
 def write_archive(
@@ -46,6 +45,7 @@ def write_archive(
     progress: Progress = lambda done: None,
     contents: Contents | None = None,
     labels: Labels | None = None,
+    comparison: Comparison | None = None,
 ) -> int:
     """Write the archive of a file.
 
@@ -58,19 +58,25 @@ def write_archive(
         progress: called with the bytes of the original that are done.
         contents: what the file holds, as `checked`; found out if it is not given.
         labels: what the index says; by default what is known of the file.
+        comparison: what the file is written as a difference to.
 
     Returns:
         The archive's size in bytes.
     """
     contents = contents or (Contents("bytes") if family else read_contents(source))
     labels = labels or Labels(source.path.name, contents.format)
+    parts = plan_of(source, contents, family)
     writer = SegmentWriter(sink, level, threads, family)
+    if comparison is not None:
+        writer = DifferenceWriter(sink, level, threads, family, comparison=comparison)
+        parts = comparison.related(parts)
     writer.begin()
     done = 0
-    for batch in _batches(plan_of(source, contents, family)):
+    for batch in _batches(parts):
         _add(writer, source, batch)
         done += sum(part.size for part in batch)
         progress(done)
+    base = writer.end()
     tensors = _named(contents.tensors, contents, writer.segments)
     return writer.finish(
         Index(
@@ -81,7 +87,7 @@ def write_archive(
             tensors,
             labels.members,
             labels.folders,
-            labels.base,
+            base,
         )
     )
 
