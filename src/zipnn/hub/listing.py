@@ -60,7 +60,7 @@ class Survey:
     """Looks at models one after the other; each file once, however many revisions and models have it.
 
     Attributes:
-        original_size, stored_size, smallest_size: of all files that were looked at, in bytes: see `ModelReport`.
+        original_size, stored_size, smallest_size: of all files looked at, in bytes: see `ModelReport`.
     """
 
     def __init__(self) -> None:

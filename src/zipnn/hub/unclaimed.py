@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What no model refers to in the store that they share: a kill can leave it, when it comes between two steps."""
+"""What no model refers to in the store that they share: a kill between two steps can leave it."""
 
 from __future__ import annotations
 
