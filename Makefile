@@ -86,12 +86,14 @@ $(VENV)/built: $(VENV)/tools CMakeLists.txt pyproject.toml $(CPP)
 	$(PIP) install --quiet --no-build-isolation --editable .
 	touch $@
 
-# torch comes first, so that no other package brings a different one.
+# torch comes first, so that no other package brings a different one; what is for URLs comes last and apart,
+# since pip takes minutes to find which of its packages go together once there is anything else to choose.
 $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
-	$(PIP) install --quiet --group test --group lint
+	$(PIP) install --quiet --group test --group formats --group lint
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH) --group hf --group checkpoints)
 	$(if $(TORCH),$(PIP) install --quiet --no-deps $(TIMM))
+	$(PIP) install --quiet --group remote
 	touch $@
 
 # The release before 1.0, and one that published models were written by, apart since the package has the same

@@ -12,12 +12,17 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zipnn import dcp, hf
+    from zipnn import dcp, hf, torch
     from zipnn.access.loading import load_file, safe_open
+    from zipnn.access.opening import ModelFile, open  # noqa: A004
     from zipnn.access.saving import save_file
+    from zipnn.access.writing import open_writer
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
+    from zipnn.delta.files import apply_delta, make_delta
     from zipnn.errors import (
+        BaseMismatchError,
+        BaseRequiredError,
         CorruptError,
         FormatError,
         MismatchError,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
         ZipnnError,
     )
     from zipnn.files import FileResult, VerifyResult, compress_file, decompress_file, verify_file
+    from zipnn.folders import archive_folder, restore_folder
     from zipnn.plugins.hooks import zipnn_hf, zipnn_safetensors, zipnn_unhook
     from zipnn.plugins.modules import compress_module, decompress_module
     from zipnn.plugins.saving import compress_on_save
@@ -36,12 +42,15 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BaseMismatchError",
+    "BaseRequiredError",
     "CorruptError",
     "FileReport",
     "FileResult",
     "FormatError",
     "MismatchError",
     "MissingDependencyError",
+    "ModelFile",
     "OutputExistsError",
     "TensorReport",
     "UnsupportedVersionError",
@@ -49,6 +58,8 @@ __all__ = [
     "ZipNN",
     "ZipnnError",
     "__version__",
+    "apply_delta",
+    "archive_folder",
     "compress",
     "compress_file",
     "compress_module",
@@ -62,8 +73,13 @@ __all__ = [
     "hf",
     "inspect",
     "load_file",
+    "make_delta",
+    "open",
+    "open_writer",
+    "restore_folder",
     "safe_open",
     "save_file",
+    "torch",
     "verify_file",
     "verify_tree",
     "zipnn_hf",
@@ -73,6 +89,8 @@ __all__ = [
 
 _MODULES = {
     "zipnn.errors": (
+        "BaseMismatchError",
+        "BaseRequiredError",
         "CorruptError",
         "FormatError",
         "MismatchError",
@@ -81,10 +99,14 @@ _MODULES = {
         "UnsupportedVersionError",
         "ZipnnError",
     ),
+    "zipnn.delta.files": ("apply_delta", "make_delta"),
+    "zipnn.folders": ("archive_folder", "restore_folder"),
     "zipnn.files": ("FileResult", "VerifyResult", "compress_file", "decompress_file", "verify_file"),
     "zipnn.access.loading": ("load_file", "safe_open"),
     "zipnn.report.inspection": ("FileReport", "TensorReport", "inspect"),
+    "zipnn.access.opening": ("ModelFile", "open"),
     "zipnn.access.saving": ("save_file",),
+    "zipnn.access.writing": ("open_writer",),
     "zipnn.arrays.tensors": ("compress", "decompress"),
     "zipnn.compat.classic": ("ZipNN",),
     "zipnn.plugins.hooks": ("zipnn_hf", "zipnn_safetensors", "zipnn_unhook"),
@@ -100,7 +122,7 @@ logging.getLogger("zipnn").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         value: Any = importlib.import_module("importlib.metadata").version("zipnn")
-    elif name in ("dcp", "hf"):
+    elif name in ("dcp", "hf", "torch"):
         value = importlib.import_module(f"zipnn.{name}")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)

@@ -36,6 +36,14 @@ class MismatchError(ZipnnError):
     """Two things that should be equal are not: a restored file and its original, or two models."""
 
 
+class BaseMismatchError(MismatchError):
+    """The base at hand is not the one that a difference was made to."""
+
+
+class BaseRequiredError(ZipnnError):
+    """The input is a difference, and what is asked of it cannot be had without its base."""
+
+
 class MissingDependencyError(ZipnnError, ImportError):
     """An optional package is needed for this input. The message says what to install."""
 

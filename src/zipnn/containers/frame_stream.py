@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -200,7 +199,7 @@ class StreamFile(FrameStream):
     """An open file with a stream; `reader` stays open as long as it is used. Raises as `FrameStream`."""
 
     def __init__(self, reader: FileReader) -> None:
-        self.path: Path = reader.path
+        self.path = reader.path
         with error_place(f"file {self.path}"):
             super().__init__(reader.read, reader.size)
 

@@ -10,7 +10,6 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -145,7 +144,7 @@ class Archive:
 
     def __init__(self, reader: FileReader) -> None:
         self._reader = reader
-        self.path: Path = reader.path
+        self.path = reader.path
         with error_place(f"file {self.path}"):
             index_at = self._check_ends()
             with error_place("index"):
