@@ -34,7 +34,9 @@ def tuned(base: Tensors, seed: int = 1, step: float = 0.002) -> Tensors:
     """The model after some training: every tensor is a little different."""
     rng = np.random.default_rng(seed)
     return {
-        name: (tensor.astype(np.float32) + step * 0.1 * rng.standard_normal(tensor.shape)).astype(tensor.dtype)
+        name: (tensor.astype(np.float32) + step * 0.1 * rng.standard_normal(tensor.shape)).astype(
+            tensor.dtype
+        )
         for name, tensor in base.items()
     }
 
