@@ -355,7 +355,8 @@ def test_a_damaged_delta_gives_no_other_model(base: Path, tmp_path: Path) -> Non
             pieces = [bytes(piece) for _, piece in archive.original_pieces()]
             assert b"".join(pieces) == made.read_bytes()
             silent.append(at)
-    assert len(silent) < 10, silent
+    # Zstandard has a bit that decoders ignore: here in one segment and the index.
+    assert len(silent) <= 2, silent
     delta.write_bytes(content[:-10])
     with pytest.raises(CorruptError):
         zipnn.apply_delta(base, delta, again)
