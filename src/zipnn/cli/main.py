@@ -13,7 +13,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from . import autoload, cache, cat, compress, decompress, doctor, export, info, ls, upgrade, upload, verify
+from . import (
+    autoload,
+    cache,
+    cat,
+    compress,
+    decompress,
+    doctor,
+    export,
+    info,
+    ls,
+    series,
+    upgrade,
+    upload,
+    verify,
+)
 from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
 from .options import EXIT_CODES, Parser
 from .output import Console
@@ -104,7 +118,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        compress, decompress, verify, info, ls, cat, upgrade, cache, doctor, export, upload, autoload,
+        compress, decompress, verify, info, ls, cat, upgrade, cache, series, doctor, export, upload, autoload,
     ):  # fmt: skip
         command.register(commands)
     return parser
