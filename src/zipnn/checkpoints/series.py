@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,8 @@ class Series:
             progress: called with (bytes done, total).
 
         Raises:
-            CorruptError, BaseMismatchError: the checkpoint before cannot be read: `verify` says why,
-                `reanchor` or `prune` it.
+            CorruptError, BaseMismatchError: the checkpoint before cannot be read. `verify` says why, and
+                `prune` removes it.
             OSError: reading or writing failed.
         """
         source = Path(path)
@@ -115,13 +115,19 @@ class Series:
             raise ZipnnError(f"{self.folder} lies in {source}: keep the series outside of what goes into it")
         with self._writing(create=True) as manifest:
             number = manifest.next
-            while (self.folder / file_name(number)).exists():  # not ours, by what the manifest says
-                number += 1
+            if (self.folder / file_name(number)).exists():
+                raise CorruptError(
+                    f"series {self.folder}: {file_name(number)} is there already: {FILE} is older than the "
+                    "archives; give the right one back, or move away what it does not name"
+                )
+            # What is left behind under a number that was given is known to be of no use.
+            reserved = replace(manifest, next=number + 1)
+            write_manifest(self.folder, reserved)
             previous = manifest.checkpoints[max(manifest.checkpoints)] if manifest.checkpoints else None
             if previous and len(manifest.chain(previous)) >= self._every:
                 previous = None
             checkpoint = self._store(manifest, source, name, number, 0, previous, progress)
-            write_manifest(self.folder, manifest.with_checkpoint(checkpoint))
+            write_manifest(self.folder, reserved.with_checkpoint(checkpoint))
         return checkpoint
 
     @contextlib.contextmanager
