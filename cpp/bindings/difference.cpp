@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <optional>
 
 #include "buffer.hpp"
 #include "zipnn/difference.hpp"
@@ -28,14 +29,18 @@ class PyDifferenceEncoder {
 
     double ratio() const { return encoder_->ratio(); }
 
-    nb::bytes frame(const std::string& dtype, const std::vector<std::uint64_t>& shape, std::uint8_t kind,
-                    std::uint8_t flags, std::uint64_t align) const {
-        std::vector<std::uint8_t> frame;
-        {
+    /// None if the frame would be larger than one that stores the data.
+    nb::object frame(const std::string& dtype, const std::vector<std::uint64_t>& shape, std::uint8_t kind,
+                     std::uint8_t flags, std::uint64_t align) const {
+        const Description description{dtype, shape, kind, flags, {}};
+        const std::uint64_t room = stored_size(data_.bytes().size(), description, align);
+        std::optional<std::uint64_t> size;
+        nb::object frame = make_bytes(room, [&](std::uint8_t* out) {
             const nb::gil_scoped_release release;
-            frame = encoder_->frame({dtype, shape, kind, flags, {}}, align);
-        }
-        return nb::bytes(frame.data(), frame.size());
+            size = encoder_->frame(description, align, {out, room});
+            return size.value_or(0);
+        });
+        return size ? frame : nb::none();
     }
 
   private:

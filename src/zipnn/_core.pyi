@@ -106,8 +106,8 @@ class DifferenceEncoder:
     @property
     def ratio(self) -> float:
         """Expected ratio of coded to original size."""
-    def frame(self, dtype: str, shape: tuple[int, ...], kind: int, flags: int, align: int) -> bytes:
-        """The frame, padded to a multiple of `align` (1 to 8)."""
+    def frame(self, dtype: str, shape: tuple[int, ...], kind: int, flags: int, align: int) -> bytes | None:
+        """The frame, padded to a multiple of `align` (1 to 8); None if it is larger than a stored one."""
 
 def decode_difference(
     head: Head, payload: Buffer, base: Buffer, first: int, count: int, out: Buffer, threads: int = 0

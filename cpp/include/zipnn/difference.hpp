@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
-#include <vector>
 
 #include "zipnn/frame.hpp"
 
@@ -24,8 +24,9 @@ class DifferenceEncoder {
     /// Expected size of the payloads, in parts of the data's.
     double ratio() const;
 
-    /// The frame, its size a multiple of `align`.
-    std::vector<std::uint8_t> frame(const Description& description, std::uint64_t align) const;
+    /// Writes the frame to `out` and returns its size, a multiple of `align`; nothing if there is no room.
+    std::optional<std::uint64_t> frame(const Description& description, std::uint64_t align,
+                                       std::span<std::uint8_t> out) const;
 
   private:
     struct State;

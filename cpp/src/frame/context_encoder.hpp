@@ -43,6 +43,7 @@ class ContextEncoder {
     RowCosts costs_;
     std::vector<RansCode> codes_;       ///< of the contexts in order
     std::vector<std::uint8_t> unseen_;  ///< the same: 1 for symbols without a code
+    bool complete_ = false;             ///< whether all symbols have codes in all contexts
     std::vector<RansCode> row_codes_;
 };
 

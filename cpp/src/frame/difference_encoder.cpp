@@ -8,6 +8,7 @@
 #include "frame/head.hpp"
 #include "frame/scratch.hpp"
 #include "frame/train_difference.hpp"
+#include "frame/turns.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/difference.hpp"
@@ -17,12 +18,6 @@ namespace zipnn {
 namespace {
 
 constexpr std::uint64_t max_align = 8;
-
-/// What becomes of one chunk.
-struct CodedChunk {
-    std::vector<std::uint8_t> payload;
-    std::uint64_t checksum, base_hash, payload_hash;
-};
 
 void encode_dense(const PlaneEncoder& encoder, const Difference& difference, Bytes data, Bytes base,
                   std::uint64_t first, std::vector<std::uint8_t>& out) {
@@ -42,23 +37,56 @@ struct DifferenceEncoder::State {
     DifferenceTraining training;
 
     std::size_t chunk_bytes() const { return training.coder.properties().width << default_chunk_log2; }
-    CodedChunk encode(const PlaneEncoder& encoder, std::size_t index) const {
-        const std::size_t start = index * chunk_bytes(), size = std::min(chunk_bytes(), data.size() - start);
-        const Bytes part = data.subspan(start, size), old = base.subspan(start, size);
-        CodedChunk chunk{};
-        thread_local std::vector<std::uint8_t> coding;
-        coding.clear();
-        if (training.difference.form == Difference::Form::sparse)
-            encode_changes(encoder, training.difference, part, old, coding);
-        else
-            encode_dense(encoder, training.difference, part, old, index << default_chunk_log2, coding);
-        chunk.payload = coding;
-        chunk.checksum = xxh3_64(part);
-        chunk.base_hash = xxh3_64(old);
-        chunk.payload_hash = xxh3_64(chunk.payload);
-        return chunk;
+    std::size_t chunk_count() const {
+        if (training.difference.form == Difference::Form::identical) return 0;
+        return (data.size() + chunk_bytes() - 1) / chunk_bytes();
     }
+    Bytes part_of(Bytes all, std::size_t chunk) const {
+        const std::size_t start = chunk * chunk_bytes();
+        return all.subspan(start, std::min(chunk_bytes(), all.size() - start));
+    }
+    void encode(const PlaneEncoder& encoder, std::size_t chunk, std::vector<std::uint8_t>& out) const {
+        const Bytes part = part_of(data, chunk), old = part_of(base, chunk);
+        if (training.difference.form == Difference::Form::sparse)
+            encode_changes(encoder, training.difference, part, old, out);
+        else
+            encode_dense(encoder, training.difference, part, old, chunk << default_chunk_log2, out);
+    }
+    /// The payloads of all chunks, one behind the other; false if there is no room for them.
+    bool encode_all(Difference& difference, ChunkTable& table, MutableBytes out) const;
 };
+
+bool DifferenceEncoder::State::encode_all(Difference& difference, ChunkTable& table, MutableBytes out) const {
+    const std::size_t count = chunk_count();
+    const PlaneEncoder encoder(training.coder);
+    table.entries.resize(count);
+    difference.base_hashes.resize(count);
+    difference.payload_hashes.resize(count);
+    Turns turns;
+    // The hash of all of the base is made beside the chunks.
+    parallel_for(count + 1, threads, [&](std::size_t i) {
+        try {
+            if (i == count) difference.base_hash = xxh3_64(base);
+            if (i == count || turns.given_up()) return;
+            thread_local std::vector<std::uint8_t> payload;
+            payload.clear();
+            encode(encoder, i, payload);
+            table.entries[i] = {static_cast<std::uint32_t>(payload.size()), xxh3_64(part_of(data, i))};
+            difference.base_hashes[i] = xxh3_64(part_of(base, i));
+            difference.payload_hashes[i] = xxh3_64(payload);
+            turns.take(i, [&] {
+                if (payload.size() > out.size()) return false;
+                std::ranges::copy(payload, out.begin());
+                out = out.subspan(payload.size());
+                return true;
+            });
+        } catch (...) {
+            turns.give_up();
+            throw;
+        }
+    });
+    return !turns.given_up();
+}
 
 DifferenceEncoder::DifferenceEncoder(Bytes data, Bytes base, Family family, Level level, unsigned threads)
     : state_(std::make_unique<State>(State{data, base, threads, {}})) {
@@ -72,41 +100,29 @@ DifferenceEncoder& DifferenceEncoder::operator=(DifferenceEncoder&&) noexcept = 
 
 double DifferenceEncoder::ratio() const { return state_->training.ratio; }
 
-std::vector<std::uint8_t> DifferenceEncoder::frame(const Description& description,
-                                                   std::uint64_t align) const {
+std::optional<std::uint64_t> DifferenceEncoder::frame(const Description& description, std::uint64_t align,
+                                                      MutableBytes out) const {
     if (align == 0 || align > max_align) throw std::invalid_argument("align is out of range");
     Difference difference = state_->training.difference;
-    const Coder& coder = state_->training.coder;
-    const std::size_t chunk = state_->chunk_bytes();
-    const std::size_t count =
-        difference.form == Difference::Form::identical ? 0 : (state_->data.size() + chunk - 1) / chunk;
-    std::vector<CodedChunk> chunks(count);
-    const PlaneEncoder encoder(coder);
-    // The hash of all of the base goes beside the chunks; with one chunk, it is that one's.
-    parallel_for(count == 1 ? 1 : count + 1, state_->threads, [&](std::size_t i) {
-        if (i < count)
-            chunks[i] = state_->encode(encoder, i);
-        else
-            difference.base_hash = xxh3_64(state_->base);
-    });
-    if (count == 1) difference.base_hash = chunks[0].base_hash;
     ChunkTable table{default_chunk_log2, {}};
-    std::uint64_t payload_size = 0;
-    for (const CodedChunk& coded : chunks) {
-        table.entries.push_back({static_cast<std::uint32_t>(coded.payload.size()), coded.checksum});
-        difference.base_hashes.push_back(coded.base_hash);
-        difference.payload_hashes.push_back(coded.payload_hash);
-        payload_size += coded.payload.size();
-    }
-    const auto with_size = [&](std::uint64_t size) {
-        return write_difference_head(difference, coder, table, description, size, state_->data.size());
+    const auto head_of = [&](std::uint64_t size) {
+        return write_difference_head(difference, state_->training.coder, table, description, size,
+                                     state_->data.size());
     };
-    const std::uint64_t size = (with_size(0).size() + payload_size + align - 1) / align * align;
-    std::vector<std::uint8_t> frame = with_size(size);
-    frame.reserve(size);
-    for (const CodedChunk& coded : chunks) append(frame, coded.payload);
-    frame.resize(size);
-    return frame;
+    // The head has the same size whatever is in the table.
+    table.entries.resize(state_->chunk_count());
+    difference.base_hashes.resize(state_->chunk_count());
+    difference.payload_hashes.resize(state_->chunk_count());
+    const std::size_t head_size = head_of(0).size();
+    if (head_size > out.size() || !state_->encode_all(difference, table, out.subspan(head_size)))
+        return std::nullopt;
+    std::uint64_t end = head_size;
+    for (const ChunkEntry& entry : table.entries) end += entry.payload_size;
+    const std::uint64_t size = (end + align - 1) / align * align;
+    if (size > out.size()) return std::nullopt;
+    std::ranges::copy(head_of(size), out.begin());
+    std::ranges::fill(out.subspan(end, size - end), std::uint8_t{0});
+    return size;
 }
 
 }  // namespace zipnn

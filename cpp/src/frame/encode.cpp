@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <unordered_map>
@@ -12,43 +10,13 @@
 #include "frame/head.hpp"
 #include "frame/plane_encoder.hpp"
 #include "frame/train.hpp"
+#include "frame/turns.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 #include "zipnn/pool.hpp"
 
 namespace zipnn {
 namespace {
-
-/// Tasks that are worked on side by side take their turns here, in order.
-class Turns {
-  public:
-    /// Runs `act` when all lower turns are over; false if one of them gave up.
-    template <typename Act>
-    bool take(std::size_t turn, Act act) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return next_ == turn || given_up_; });
-        if (given_up_) return false;
-        given_up_ = !act();
-        ++next_;
-        changed_.notify_all();
-        return !given_up_;
-    }
-    void give_up() {
-        const std::lock_guard lock(mutex_);
-        given_up_ = true;
-        changed_.notify_all();
-    }
-    bool given_up() {
-        const std::lock_guard lock(mutex_);
-        return given_up_;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t next_ = 0;
-    bool given_up_ = false;
-};
 
 template <typename Value>
 Value named(const std::unordered_map<std::string, Value>& values, const std::string& name, const char* what) {

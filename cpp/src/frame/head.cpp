@@ -124,9 +124,11 @@ void read_chunks(Cursor& cursor, Head& head) {
 /// Coder section and chunk table of a difference.
 void read_difference(Cursor& cursor, Head& head) {
     const Layout& layout = layout_of(static_cast<LayoutId>(head.layout));
-    if (!is_difference_layout(static_cast<LayoutId>(head.layout)) || head.chunk_log2 > max_coded_chunk_log2 ||
-        head.data_size == 0 || head.data_size % layout.width != 0)
-        throw CorruptError("frame head of a difference has a wrong layout or size");
+    if (!is_difference_layout(static_cast<LayoutId>(head.layout)))
+        throw UnsupportedVersionError("difference of an unknown layout: a newer zipnn is needed");
+    if (head.chunk_log2 > max_coded_chunk_log2) throw CorruptError("frame head has a wrong chunk size");
+    if (head.data_size == 0 || head.data_size % layout.width != 0)
+        throw CorruptError("frame head of a difference has a wrong size");
     Coder coder;
     head.difference = read_difference_section(cursor, static_cast<LayoutId>(head.layout), coder);
     head.coder = std::make_shared<const Coder>(std::move(coder));

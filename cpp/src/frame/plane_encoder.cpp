@@ -189,7 +189,8 @@ void append_escapes(std::vector<std::uint8_t>& out, const std::vector<std::uint3
 void PlaneEncoder::encode_contexts(const ContextEncoder& encoder, Bytes symbols, const Place& place,
                                    std::span<const std::uint32_t> exponents,
                                    std::vector<std::uint8_t>& out) const {
-    std::vector<std::uint8_t> payload;
+    thread_local std::vector<std::uint8_t> payload;
+    payload.clear();
     std::vector<std::uint32_t> unseen, escapes;
     encoder.encode(symbols, place, payload, unseen);
     if (exponents.empty() && payload.size() + 4 * unseen.size() >= symbols.size()) {

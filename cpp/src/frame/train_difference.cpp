@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "entropy/cost.hpp"
 #include "frame/changes.hpp"
@@ -71,6 +72,30 @@ std::vector<std::vector<std::uint8_t>> planes_of(LayoutId layout, Bytes elements
     return result;
 }
 
+/// The two ways to code a plane.
+struct PlaneChoice {
+    PlaneTraining tables;
+    std::optional<ContextTraining> contexts;
+
+    std::uint64_t gain() const {
+        return contexts && contexts->cost < tables.cost ? tables.cost - contexts->cost : 0;
+    }
+};
+
+/// Puts contexts in the place of tables where they save enough of the sample of `n` elements. Where decoding
+/// has to be fast, half of the planes can have them, and others only for twice as much.
+void choose_contexts(std::vector<PlaneChoice>& choices, std::size_t n, Level level) {
+    const std::uint64_t least = n * (level == Level::max ? context_gain_max : context_gain);
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+        PlaneChoice& best = *std::ranges::max_element(choices, {}, &PlaneChoice::gain);
+        const bool beyond_half = level != Level::max && 2 * i >= std::max<std::size_t>(2, choices.size());
+        if (best.gain() <= (beyond_half ? 2 * least : least)) return;
+        best.tables = {{}, best.contexts->cost, {}};
+        best.tables.tables.emplace_back(std::move(best.contexts->table));
+        best.contexts.reset();
+    }
+}
+
 DifferenceTraining train_dense(const Sample& sample, LayoutId layout, std::uint64_t elements, Family family,
                                Level level) {
     const std::size_t width = layout_of(layout).width, n = sample.base.size() / width;
@@ -83,22 +108,21 @@ DifferenceTraining train_dense(const Sample& sample, LayoutId layout, std::uint6
         for (std::size_t k = 0; k < width; ++k) element |= std::uint64_t{sample.base[i * width + k]} << 8 * k;
         keys[i] = static_cast<std::uint8_t>(element >> shift);
     }
-    std::uint64_t cost = 0;
     const auto planes = planes_of(layout, sample.differences);
+    std::vector<PlaneChoice> choices;
     for (std::size_t p = 0; p < width; ++p) {
         // The upper planes order differences by magnitude.
         const bool magnitude = p + 1 < width;
-        PlaneTraining trained = train_plane({planes[p], sample.tiles, elements, magnitude, p == 0, 0}, level);
-        if (level != Level::fast && entropy_cost(histogram_of(planes[p])) < noise * n) {
-            ContextTraining contexts = train_by_base(planes[p], keys, shift, elements);
-            const std::uint64_t gain = level == Level::max ? context_gain_max : context_gain;
-            if (contexts.cost + gain * n < trained.cost) {
-                trained = {{}, contexts.cost, {}};
-                trained.tables.emplace_back(std::move(contexts.table));
-            }
-        }
-        cost += trained.cost;
-        training.coder.planes.push_back(std::move(trained.tables));
+        PlaneChoice& choice = choices.emplace_back();
+        choice.tables = train_plane({planes[p], sample.tiles, elements, magnitude, p == 0, 0}, level);
+        if (level != Level::fast && entropy_cost(histogram_of(planes[p])) < noise * n)
+            choice.contexts = train_by_base(planes[p], keys, shift, elements);
+    }
+    choose_contexts(choices, n, level);
+    std::uint64_t cost = 0;
+    for (PlaneChoice& choice : choices) {
+        cost += choice.tables.cost;
+        training.coder.planes.push_back(std::move(choice.tables.tables));
     }
     training.ratio = static_cast<double>(cost) / cost_of_bit / 8 / static_cast<double>(sample.base.size());
     return training;

@@ -65,12 +65,15 @@ def encode(
         return alone()
     frames.check_arguments(view.nbytes, dtype, shape, level, threads)
     encoder = _core.DifferenceEncoder(view, old, dtypes.named(dtype).family, level, threads)
+    against: bytes | None = None
     if not _may_be_smaller_alone(view, encoder.ratio, dtype, shape, level):
-        return encoder.frame(dtype, shape, frames.KIND_BYTES, 0, align)
+        against = encoder.frame(dtype, shape, frames.KIND_BYTES, 0, align)
+        if against:
+            return against
     plain = alone()
-    if view.nbytes > _SMALL and len(plain) < view.nbytes * encoder.ratio * (1 - _CLOSE):
-        return plain
-    return min(plain, encoder.frame(dtype, shape, frames.KIND_BYTES, 0, align), key=len)
+    if view.nbytes <= _SMALL or view.nbytes * encoder.ratio * (1 - _CLOSE) < len(plain):
+        against = encoder.frame(dtype, shape, frames.KIND_BYTES, 0, align)
+    return against if against and len(against) < len(plain) else plain
 
 
 def base_hash(frame: Buffer) -> int | None:
