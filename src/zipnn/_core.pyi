@@ -153,6 +153,16 @@ def take_field(data: Buffer, name: str, field: int, out: Buffer) -> None:
 def join_blocks(fields: list[Buffer], name: str, out: Buffer) -> None:
     """The inverse of `split_blocks`."""
 
+def repeated_share(data: Buffer) -> float:
+    """About what share of the data's 8-byte words occurs more than once, from a sample; 0 for small data."""
+
+def count_lanes(data: Buffer, first: int, step: int, size: int, counts: Buffer) -> None:
+    """Histograms of samples of `size` bytes, `step` apart from `first` on, by place modulo 8.
+
+    counts: 16-bit integers [samples, 2, 8, 256], for bytes and for bytes with the sign shifted out and the
+    upper bit of the byte before shifted in. Raises `ValueError`.
+    """
+
 class LegacyFrame:
     """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""
 

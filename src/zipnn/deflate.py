@@ -129,18 +129,17 @@ class _Comparison:
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
-        self._left = size
+        self._size = size
         self._at = 0
 
     def goes_on(self, made: bytes) -> bool:
         """Whether the next bytes of the stream are `made`."""
         at, self._at = self._at, self._at + len(made)
-        self._left -= len(made)
-        return self._left >= 0 and self._read(at, len(made)).tobytes() == made
+        return self._at <= self._size and self._read(at, len(made)).tobytes() == made
 
     def ends(self) -> bool:
         """Whether there are no more."""
-        return self._left == 0
+        return self._at == self._size
 
 
 def _begins(read: Read, size: int, pieces: Iterable[bytes], parameters: Parameters) -> bool:

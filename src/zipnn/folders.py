@@ -14,16 +14,18 @@ from .containers.archive.differing import Compare
 from .containers.archive.reading import Archive
 from .containers.archive.writing import Labels, estimate_archive, write_archive
 from .containers.folder import FolderSource, with_mode
-from .containers.originals import open_original
+from .containers.originals import open_restored
 from .conversion import Conversion, FileResult, Progress
 from .delta.base import BaseLike, opened_base
 from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
 from .storage.atomic import OutputFile, output_file, sync_folder
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
+from .storage.locations import Place, Url, local_path, place_of
+from .storage.opening import open_reader
 from .trees import walk
 
-StrPath = str | os.PathLike[str]
+StrPath = str | os.PathLike[str] | Url
 SUFFIX = ".znn"
 
 
@@ -45,10 +47,10 @@ def archive_folder(
 
     Args:
         source: the folder.
-        output: the archive; `FOLDER.znn` beside it if it is not given.
+        output: the archive, or a URL for it; `FOLDER.znn` beside it if it is not given.
         level, threads, force, dry_run, progress: see `compress_file`.
-        compare: for a difference: what is compared with what. Files that are compressed are then taken as
-            their originals.
+        compare: for a difference: what is compared with what. Compressed safetensors files are then taken
+            as their originals.
 
     Raises:
         FormatError: there is something in the folder that is neither file nor folder, or a name that is
@@ -56,13 +58,14 @@ def archive_folder(
         MismatchError: what was written did not decode to the folder's files. Nothing was kept.
         OutputExistsError, OSError: see `compress_file`.
     """
-    root = Path(source)
-    target = Path(output) if output is not None else root.resolve().with_name(root.resolve().name + SUFFIX)
-    if target.resolve().is_relative_to(root.resolve()):
+    root = local_path(place_of(source))
+    beside = root.resolve().with_name(root.resolve().name + SUFFIX)
+    target: Place = beside if output is None else place_of(output)
+    if isinstance(target, Path) and target.resolve().is_relative_to(root.resolve()):
         raise ZipnnError(f"{target} and {root}: the archive must not lie in the folder")
     job = Conversion(root, target, threads, force, False, False, dry_run, progress)
     names, empty = _listed(root)
-    with FolderSource(root, names, open_original if compare else FileReader) as folder:
+    with FolderSource(root, names, open_restored if compare else FileReader) as folder:
         job.target(None)
         contents, members = folder.describe()
         comparison = compare(folder, contents, members) if compare else None
@@ -98,7 +101,7 @@ def restore_folder(
     The folder appears under its name when all is there and was compared with the archive.
 
     Args:
-        source: the archive.
+        source: the archive, or its URL.
         output: the folder, which must not exist or be empty; the archive's name without `.znn` if it is
             not given.
         threads, dry_run, progress, base: see `decompress_file`.
@@ -108,10 +111,10 @@ def restore_folder(
         CorruptError, UnsupportedVersionError: it is damaged, or newer than this zipnn.
         OutputExistsError: there is something in the folder.
     """
-    path = Path(source)
+    path = place_of(source)
     target = _restored_path(path, output)
     job = Conversion(path, target, threads, False, False, False, dry_run, progress)
-    with FileReader(path) as reader, opened_base(base) as tensors, Archive(reader, tensors) as archive:
+    with open_reader(path) as reader, opened_base(base) as tensors, Archive(reader, tensors) as archive:
         if not archive.index.is_folder:
             raise FormatError(f"file {path}: the archive of a file, not of a folder")
         if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
@@ -145,12 +148,12 @@ def _listed(root: Path) -> tuple[list[str], tuple[str, ...]]:
     return files, tuple(path.as_posix() for path in empty if path != Path())
 
 
-def _restored_path(path: Path, output: StrPath | None) -> Path:
+def _restored_path(path: Place, output: StrPath | None) -> Path:
     if output is not None:
-        return Path(output)
+        return local_path(place_of(output))
     stem = path.name.removesuffix(SUFFIX)
-    if not stem or stem == path.name:
-        raise ZipnnError(f"file {path}: its name does not tell the folder's; give an output")
+    if not stem or stem == path.name or isinstance(path, Url):
+        raise ZipnnError(f"file {path}: its name does not tell where the folder goes; give an output")
     return path.with_name(stem)
 
 

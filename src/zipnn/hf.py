@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .plugins.saving import compress_on_save
 
-__all__ = ["save_pretrained"]
+if TYPE_CHECKING:
+    from .plugins.quantizer import ZipnnConfig
+
+__all__ = ["ZipnnConfig", "save_pretrained"]
 
 
 def save_pretrained(
@@ -31,3 +35,9 @@ def save_pretrained(
     """
     with compress_on_save(level):
         return model.save_pretrained(save_directory, *args, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ZipnnConfig":  # what it needs takes seconds to import
+        return importlib.import_module("zipnn.plugins.quantizer").ZipnnConfig
+    raise AttributeError(f"module 'zipnn.hf' has no attribute {name!r}")

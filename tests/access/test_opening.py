@@ -187,14 +187,16 @@ def test_damaged_and_lying_members() -> None:
     packed = deflate(bytes(range(256)) * 1000)
     reader = MemoryReader(packed)
     out = memoryview(bytearray(100))
-    inflate_into(reader, Deflated(0, len(packed), 0), 256_000 - 100, out)
+    inflate_into(reader, Deflated(0, len(packed), 256_000), 256_000 - 100, out)
     assert out == bytes(range(256))[-100:]
     with pytest.raises(CorruptError, match="end after 256000"):
-        inflate_into(reader, Deflated(0, len(packed), 1 << 60), 256_000 - 99, out)
+        inflate_into(reader, Deflated(0, len(packed), 256_000), 256_000 - 99, out)
+    with pytest.raises(CorruptError, match="more than 1000"):
+        inflate_into(reader, Deflated(0, len(packed), 1000), 2000, out)
     with pytest.raises(CorruptError, match="cannot hold"):
         inflate_into(reader, Deflated(0, len(packed), 1 << 60), 1 << 60, out)
     with pytest.raises(CorruptError, match="damaged"):
-        inflate_into(MemoryReader(b"\xff" + packed), Deflated(0, len(packed), 0), 0, out)
+        inflate_into(MemoryReader(b"\xff" + packed), Deflated(0, len(packed), 256_000), 0, out)
 
 
 def test_block_types_are_bytes_row_by_row(opened: Make) -> None:

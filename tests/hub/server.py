@@ -65,7 +65,7 @@ class Hub:
 
 
 def is_large(name: str) -> bool:
-    return name.endswith(".safetensors")
+    return name.endswith((".safetensors", ".znn", ".bin"))
 
 
 def entry_of(name: str, content: bytes) -> dict[str, Any]:

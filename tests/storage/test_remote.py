@@ -17,6 +17,7 @@ import pytest
 
 import zipnn
 from tests.storage.web import Web, serving
+from zipnn.cli.main import main
 from zipnn.errors import CorruptError, FormatError, MissingDependencyError, OutputExistsError, ZipnnError
 from zipnn.storage import remote
 from zipnn.storage.locations import Url
@@ -86,7 +87,7 @@ def test_a_large_read_fetches_nothing_twice(web: Web) -> None:
         reader.read(1_000_000, 100)
         web.ranges.clear()
         assert reader.read(1_000_000, 2 * LARGEST) == data[1_000_000 : 1_000_000 + 2 * LARGEST]
-    assert web.sent == 2 * LARGEST - BLOCK
+    assert web.sent == 2 * LARGEST - BLOCK + remote._SLACK
     assert len(web.ranges) == 2
 
 
@@ -342,3 +343,59 @@ def test_dry_run_and_skipping(memory: Any) -> None:
     assert zipnn.compress_file("memory://noise.bin").action == "skipped"
     assert zipnn.compress_file("memory://noise.bin", "memory://copy.bin").action == "copied"
     assert memory.cat("/copy.bin") == memory.cat("/noise.bin")
+
+
+def test_a_folder_goes_there_as_one_archive(memory: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    np.save(folder / "w.npy", np.arange(100_000))
+    (folder / "sub" / "config.json").write_text("{}")
+    zipnn.archive_folder(folder, "memory://model.znn")
+    with zipnn.open("memory://model.znn") as file:
+        (name,) = file
+        assert (file.get_tensor(name) == np.arange(100_000)).all()
+    with pytest.raises(ZipnnError, match="give an output"):
+        zipnn.restore_folder("memory://model.znn")
+    zipnn.restore_folder("memory://model.znn", tmp_path / "back")
+    assert (tmp_path / "back" / "w.npy").read_bytes() == (folder / "w.npy").read_bytes()
+
+
+def test_commands(memory: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_bytes(np.arange(50_000, dtype="<u4").tobytes())
+    assert main(["compress", str(tmp_path / "a.bin"), str(tmp_path / "b.bin"), "-o", "memory://out"]) == 0
+    assert sorted(memory.find("/out")) == ["/out/a.bin.znn", "/out/b.bin.znn"]
+    assert main(["verify", "--each", "memory://out/a.bin.znn", "memory://out/b.bin.znn"]) == 0
+    assert main(["verify", "memory://out/a.bin.znn", str(tmp_path / "a.bin")]) == 0
+    assert main(["info", "memory://out/a.bin.znn", "--tensors", "--bound"]) == 0
+    assert main(["decompress", "memory://out/a.bin.znn", "-o", str(tmp_path / "back")]) == 0
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "a.bin").read_bytes()
+    assert "internal error" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("compress", "FOLDER", "-o", "memory://out"), 2, "only files go to a URL"),
+        (("verify", "memory://a", "FOLDER"), 2, "cannot be compared with a file"),
+        (("compress", "memory://none"), 1, "memory://none: no such file"),
+        (("decompress", "memory://none"), 1, "memory://none: no such file"),
+        (("compress", "memory://none", "--in-place"), 1, "of this machine"),
+        (("info", "memory://none"), 1, "memory://none: no such file"),
+        (("ls", "memory://none"), 1, "memory://none: no such file"),
+        (("cat", "memory://none", "w", "-o", "OUT"), 1, "memory://none: no such file"),
+    ],
+)
+def test_commands_that_fail(
+    memory: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    places = {"FOLDER": str(tmp_path), "OUT": str(tmp_path / "out")}
+    assert main([places.get(argument, argument) for argument in arguments]) == code
+    errors = capsys.readouterr().err
+    assert words in errors
+    assert "internal error" not in errors

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..arrays.frameworks import open_framework
 from ..containers import kinds
@@ -13,7 +12,7 @@ from ..containers.archive.reading import Archive
 from ..containers.originals import archived_file
 from ..containers.safetensors import TensorFile, TensorInfo
 from ..delta.base import BaseLike, open_base
-from ..storage.opening import open_reader
+from ..storage.opening import Location, open_reader
 from .reading import read_tensor, read_tensors
 from .refusals import refusal
 from .slicing import TensorSlice
@@ -26,7 +25,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
     taken before the file was closed stay usable.
 
     Args:
-        filename: the file.
+        filename: the file: a path, a URL (as a string), or a binary file object.
         framework: what tensors become: "np" or "numpy", "pt" or "torch".
         device: where torch tensors go, as torch names it.
         base: what the file is a difference to, if it is one (see `make_delta`): a file or a folder.
@@ -45,7 +44,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: Location | BinaryIO,
         framework: str = "np",
         device: Any = "cpu",
         *,
@@ -122,7 +121,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
             raise refusal(KeyError, f"file {file.path}: there is no tensor {name!r}") from None
 
 
-def _open(filename: str | os.PathLike[str], base: BaseLike | None) -> TensorFile:
+def _open(filename: Location | BinaryIO, base: BaseLike | None) -> TensorFile:
     """The file, or the safetensors file in an archive."""
     reader = open_reader(filename)
     try:
@@ -136,7 +135,7 @@ def _open(filename: str | os.PathLike[str], base: BaseLike | None) -> TensorFile
 
 
 def load_file(
-    filename: str | os.PathLike[str],
+    filename: Location | BinaryIO,
     framework: str = "np",
     device: Any = "cpu",
     threads: int | None = None,

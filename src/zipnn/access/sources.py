@@ -9,7 +9,6 @@ as bytes, a row of blocks being the last dimension.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import dtypes
+from .. import deflate, dtypes
 from ..arrays.dtype_names import numpy_dtype
 from ..arrays.frameworks import Framework
 from ..containers.contents import Contents, Deflated, StoredTensor
@@ -29,7 +28,6 @@ from .slicing import Selection, TensorSlice
 
 _DEFLATE_BOUND = 1040
 """More than any DEFLATE stream expands to (258 bytes from 2 bits)."""
-_INFLATED_AT_ONCE = 1 << 20
 _EXPANDED = 256 << 20
 """A tensor that repeats what is stored (stride 0) may take this much memory."""
 
@@ -220,28 +218,22 @@ def inflate_into(reader: FileReader, member: Deflated, start: int, out: memoryvi
     Raises:
         CorruptError: it is damaged, or holds less.
     """
-    if start + len(out) > member.size * _DEFLATE_BOUND:
-        raise CorruptError(f"{member.size} compressed bytes cannot hold {start + len(out)}")
-    if not len(out):
-        return
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    stop = start + len(out)
+    if stop > member.size * _DEFLATE_BOUND:
+        raise CorruptError(f"{member.size} compressed bytes cannot hold {stop}")
     at = 0
-    for offset in range(0, member.size, _INFLATED_AT_ONCE):
-        size = min(_INFLATED_AT_ONCE, member.size - offset)
-        coded: Any = reader.read(member.offset + offset, size)
-        while len(coded) and not inflater.eof:
-            try:
-                data = inflater.decompress(coded, _INFLATED_AT_ONCE)
-            except zlib.error as error:
-                raise CorruptError(f"the compressed data are damaged: {error}") from None
-            coded = inflater.unconsumed_tail
-            begin, end = max(at, start), min(at + len(data), start + len(out))
-            if begin < end:
-                out[begin - start : end - start] = data[begin - at : end - at]
-            at += len(data)
-            if at >= start + len(out):
-                return
-    raise CorruptError(f"the compressed data end after {at} bytes, {start + len(out)} are needed")
+    pieces = deflate.inflate(
+        lambda offset, size: reader.read(member.offset + offset, size), member.size, member.inflated_size
+    )
+    for piece in pieces if out else ():
+        low, high = max(at, start), min(at + len(piece), stop)
+        if low < high:
+            out[low - start : high - start] = piece[low - at : high - at]
+        at += len(piece)
+        if at >= stop:
+            return
+    if out:
+        raise CorruptError(f"the compressed data end after {at} bytes, {stop} are needed")
 
 
 def is_block_type(dtype: str) -> bool:

@@ -13,7 +13,7 @@ from . import text
 from .binary import binary_output, standard_output
 from .errors import Exit, UsageError
 from .jobs import Outcome
-from .options import add_command, add_threads
+from .options import add_base, add_command, add_threads
 from .output import Console
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def register(commands: Any) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="file to write (default: stdout)")
     parser.add_argument("--raw", action="store_true", help="the elements' bytes and nothing else")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
+    add_base(parser, "what the file is a difference to (see zipnn delta)")
     add_threads(parser)
 
 
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     with (
         outcome.attempt(args.path),
         binary_output(args.output, force=args.force) as write,
-        open_model(args.path, threads=args.threads or None) as file,
+        open_model(args.path, threads=args.threads or None, base=args.base) as file,
     ):
         array = file.described(args.tensor)
         head = b"" if args.raw else npy_head(array)

@@ -7,10 +7,13 @@ import argparse
 from typing import Any
 
 from ..storage.locations import Place
+from . import streams
 from .cached import add_model, check_paths, work
+from .delta import compress_against
 from .errors import Exit
-from .options import add_command, add_level, add_writing
+from .options import add_base, add_command, add_level, add_writing
 from .output import Console
+from .streams import is_stream
 
 _DETAILS = """\
 A file model.safetensors becomes model.znn.safetensors beside it, any other file NAME
@@ -18,6 +21,8 @@ becomes NAME.znn, an archive that serves its tensors from where it lies. In a fo
 weights keep their names and every other file is carried along; a folder needs -o,
 --in-place or --archive. Files that are compressed already, or would not
 become smaller, are skipped.
+
+A lone - reads standard input and writes an archive of it to standard output (or to -o OUT).
 
 Each output is decoded and compared with its original before it gets its name."""
 
@@ -27,6 +32,7 @@ _EXAMPLES = """\
   zipnn compress my-model --in-place
   zipnn compress my-model --archive
   zipnn compress my-model --dry-run --json
+  producer | zipnn compress - > data.znn
   zipnn compress --model org/name --hf-cache"""
 
 
@@ -43,6 +49,7 @@ def register(commands: Any) -> None:
     add_writing(parser, "files and folders to compress", "each original")
     add_level(parser)
     add_model(parser)
+    add_base(parser, "store each as what differs from this model, PATH.znn (see zipnn delta)")
     parser.add_argument(
         "--archive",
         action="store_true",
@@ -55,10 +62,14 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if is_stream(args):
+        return streams.compress(args, console)
     if check_paths(args):
         from ..hub.cache import compress_model
 
         return work(args, console, "compressing", compress_model, level=args.level, dry_run=args.dry_run)
+    if args.base is not None:
+        return compress_against(args, console)
     if args.archive:
         return _archive(args, console)
     from ..files import compress_file

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ZipnnError
 from ..files import FileResult
-from ..storage.locations import Place
+from ..storage.locations import Place, Url
 from . import text
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
@@ -119,8 +119,7 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place |
     for path in args.paths:
         output: Place | None = args.output
         if path.is_dir():
-            if output is None and not args.in_place and not args.dry_run:
-                raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
+            _check_folder_output(path, args)
             if output is not None and len(args.paths) > 1:
                 output = output / path.resolve().name
         elif into_folder:
@@ -138,6 +137,13 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place |
     if len(args.paths) > 1 and into_local and not args.dry_run:
         args.output.mkdir(parents=True, exist_ok=True)
     return outputs
+
+
+def _check_folder_output(path: Path, args: argparse.Namespace) -> None:
+    if isinstance(args.output, Url):
+        raise UsageError(f"{path} is a folder: only files go to a URL", "--archive makes it one file")
+    if args.output is None and not args.in_place and not args.dry_run:
+        raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
 
 
 def _default_or_none(path: Place, default_output: Callable[[Place], Place | None]) -> Place | None:

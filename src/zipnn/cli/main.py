@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from . import (
+    apply,
     autoload,
     cache,
     cat,
     compress,
     decompress,
+    delta,
     doctor,
     export,
     info,
@@ -118,7 +120,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        compress, decompress, verify, info, ls, cat, upgrade, cache, series, doctor, export, upload, autoload,
+        compress, decompress, verify, info, ls, cat, delta, apply, series, upgrade, cache, doctor, export,
+        upload, autoload,
     ):  # fmt: skip
         command.register(commands)
     return parser

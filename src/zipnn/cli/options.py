@@ -61,6 +61,11 @@ def add_threads(parser: Parser) -> None:
     )
 
 
+def add_base(parser: Parser, help: str) -> None:  # noqa: A002 - as argparse calls it
+    """`--base BASE`."""
+    parser.add_argument("--base", type=place_of, metavar="BASE", help=help)
+
+
 def add_writing(parser: Parser, paths: str, original: str) -> None:
     """The options of the commands that write files."""
     parser.add_argument("paths", nargs="*", type=place_of, metavar="PATH", help=paths)

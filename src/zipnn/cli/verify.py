@@ -14,7 +14,7 @@ from . import text
 from .cached import add_model, check_paths, work
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
-from .options import add_command, add_threads
+from .options import add_base, add_command, add_threads
 from .output import Console, ProgressLine
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--each", action="store_true", help="check each path by itself, however many there are"
     )
+    add_base(parser, "what the files are differences to (see zipnn delta)")
     add_threads(parser)
     add_model(parser)
 
@@ -65,6 +66,8 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 
         return work(args, console, "verifying", verify_model)
     pairs = _pairs(args)
+    if args.base is not None and any(path.is_dir() for path, _ in pairs):
+        raise UsageError("--base goes with files, not with folders of files")
     outcome = Outcome(args.command, console)
     results: list[dict[str, Any]] = []
     for path, other in pairs:
@@ -75,7 +78,7 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
                     local_path(path), counterpart, args.threads, progress, console, outcome
                 )
             else:
-                results.append(_verify_file(path, other, args.threads, progress, console))
+                results.append(_verify_file(path, other, args, progress, console))
     return outcome.finish(results)
 
 
@@ -98,12 +101,12 @@ def _is_there(path: Place) -> bool:
 
 
 def _verify_file(
-    path: Place, other: Place | None, threads: int, progress: ProgressLine, console: Console
+    path: Place, other: Place | None, args: argparse.Namespace, progress: ProgressLine, console: Console
 ) -> dict[str, Any]:
     from ..containers import kinds
     from ..verification import verify_file
 
-    result = verify_file(path, other, threads=threads, progress=progress)
+    result = verify_file(path, other, threads=args.threads, progress=progress, base=args.base)
     tensors = [f"{result.tensors} tensors"] if result.tensors else []
     pace = _pace(result.original_size, result.seconds)
     if other is not None:

@@ -44,7 +44,7 @@ def make_delta(
         model: the file or folder. Of a compressed file its original is taken.
         output: the delta; `NAME.znn` beside the model if it is not given.
         level, threads, force, progress: see `compress_file`.
-        rename: names of the model's tensors, and what these are called in the base. Without it, names are
+        rename: names of tensors of the base, and what these are called in the model. Without it, names are
             found that begin otherwise, and tensors of equal content.
 
     Raises:

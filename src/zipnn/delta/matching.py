@@ -6,9 +6,10 @@ A wrong guess costs time, never bytes: what is stored is the smaller of the diff
 
 from __future__ import annotations
 
+import bisect
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -45,15 +46,16 @@ def match(
         tensors: of the model.
         members: the files of a model that is a folder; then the tensors are called `FILE:NAME`.
         base: the base.
-        rename: names of the model's tensors, and the names that they have in the base.
+        rename: names of tensors of the base, and what these are called in the model.
     """
     names = _Names(base, rename or {})
+    key_of = _key_in(members)
     matches: list[Match] = []
     left: list[StoredTensor] = []
     for tensor in tensors:
         if tensor.member is not None or tensor.strides is not None or tensor.big_endian or not tensor.size:
             continue
-        found = next((own for own in names.candidates(_key(tensor, members)) if _fits(tensor, own)), None)
+        found = next((own for own in names.candidates(*key_of(tensor)) if _fits(tensor, own)), None)
         if found is None:
             left.append(tensor)
         else:
@@ -61,12 +63,18 @@ def match(
     return matches + list(_by_content(source, left, base))
 
 
-def _key(tensor: StoredTensor, members: Sequence[Member]) -> tuple[str, str]:
-    """Folder and name of a tensor."""
-    if not members:
-        return "", tensor.name
-    file = next(member.name for member in members if tensor.name.startswith(f"{member.name}:"))
-    return posixpath.dirname(file), tensor.name[len(file) + 1 :]
+def _key_in(members: Sequence[Member]) -> Callable[[StoredTensor], tuple[str, str]]:
+    """A function that gives folder and name of a tensor."""
+    filled = [member for member in members if member.size]
+    offsets = [member.offset for member in filled]
+
+    def key(tensor: StoredTensor) -> tuple[str, str]:
+        if not filled:
+            return "", tensor.name
+        file = filled[bisect.bisect_right(offsets, tensor.offset) - 1].name
+        return posixpath.dirname(file), tensor.name[len(file) + 1 :]
+
+    return key
 
 
 class _Names:
@@ -74,26 +82,26 @@ class _Names:
 
     def __init__(self, base: BaseTensors, rename: Mapping[str, str]) -> None:
         self._tensors = base.tensors
-        self._rename = rename
+        self._rename = {new: old for old, new in rename.items()}
+        folders = set(base.folders.values())
+        self._only_folder = folders if len(folders) == 1 else set()
         self._tails: dict[str, list[str]] = defaultdict(list)
-        for key in base.tensors:
-            folder, _, name = key.rpartition(":")
-            tail = name
-            self._tails[f"{folder}:{name}"].append(key)
+        for key, folder in base.folders.items():
+            tail = key[len(folder) + 1 :] if folder else key
+            self._tails[f"{folder}:{tail}"].append(key)
             for _ in range(_PREFIXES):
                 _, dot, tail = tail.partition(".")
                 if not dot:
                     break
                 self._tails[f"{folder}:{tail}"].append(key)
 
-    def candidates(self, key: tuple[str, str]) -> Iterator[BaseTensor]:
+    def candidates(self, folder: str, name: str) -> Iterator[BaseTensor]:
         """The tensors that one of that folder and name may have been, the likeliest first."""
-        folder, name = key
         for wanted in (f"{folder}:{name}" if folder else name, name):
             if wanted in self._rename:
                 yield from self._named(self._rename[wanted])
         name = self._rename.get(name, name)
-        for place in dict.fromkeys((folder, "")):
+        for place in dict.fromkeys((folder, "", *self._only_folder)):
             yield from self._named(f"{place}:{name}" if place else name)
             tail = name
             for _ in range(_PREFIXES):

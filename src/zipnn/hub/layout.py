@@ -83,20 +83,35 @@ class CachedModel:
         seen: set[Path] = set()
         for pointer in sorted(self.snapshot.rglob(f"*{SUFFIX}")):
             if pointer.is_file():
-                file = self._file(pointer)
+                file = self.file_of(pointer)
                 if file.place not in seen:
                     seen.add(file.place)
                     yield file
 
-    def _file(self, pointer: Path) -> CachedFile:
+    def lists(self, pointer: Path) -> bool:
+        """Whether the hub is known to have a file under that name."""
         name = pointer.relative_to(self.snapshot).as_posix()
-        # One step only: what lies behind a blob that is a link belongs to other models too.
-        place = pointer
-        if pointer.is_symlink():
-            place = Path(os.path.normpath(pointer.parent / os.readlink(pointer)))
+        return digests.of_listing(self._listing, name) is not None
+
+    @property
+    def _listing(self) -> Path:
+        return self.folder / "trees" / f"{self.commit}.json"
+
+    def file_of(self, pointer: Path, place: Path | None = None) -> CachedFile:
+        """The file at a path in the snapshot.
+
+        Args:
+            pointer: the path.
+            place: what holds its bytes, where the path does not lead there.
+        """
+        name = pointer.relative_to(self.snapshot).as_posix()
+        if place is None:
+            # One step only: what lies behind a blob that is a link belongs to other models too.
+            step = os.readlink(pointer) if pointer.is_symlink() else pointer.name
+            place = Path(os.path.normpath(pointer.parent / step))
         blobs = self.folder / "blobs"
         digest = digests.of_etag(place.name) if place.parent == blobs else None
-        digest = digest or digests.of_listing(self.folder / "trees" / f"{self.commit}.json", name)
+        digest = digest or digests.of_listing(self._listing, name)
         locks = self.folder.parent / ".locks" / self.folder.name
         return CachedFile(name, pointer, place, digest, locks / f"{_lock_name(place, digest)}.lock", blobs)
 

@@ -38,7 +38,8 @@ class StreamReader(FileReader):
             seekable = hasattr(stream, "seek")
         if not seekable:
             raise FormatError(f"file {self.path}: cannot be read by position: it is a pipe, or alike")
-        self.size = stream.seek(0, io.SEEK_END)
+        stream.seek(0, io.SEEK_END)
+        self.size = stream.tell()
 
     def close(self) -> None:
         """Read no more. The file object stays open."""

@@ -29,6 +29,7 @@ BLOCK = 64 << 10
 LARGEST = 8 << 20
 """Larger reads go through in pieces of this size; blocks do not grow beyond it."""
 _AT_ONCE = 4  # pieces of one read
+_SLACK = 8 << 10  # what comes along behind a read: padding, and the head of the next frame
 _CACHED = 32 << 20
 _ATTEMPTS = 3
 _PAUSE = 0.25  # seconds before the second attempt; then four times as long
@@ -72,37 +73,41 @@ class RemoteReader(FileReader):
 
     def read(self, offset: int, size: int) -> memoryview:
         self._check(offset, size)
-        if size >= LARGEST // 2:
-            buffer = fresh_buffer(size)
-            self.read_into(offset, buffer)
-            return buffer
-        block = self._cache.find(offset, size)
-        if block is None:
-            start, stop = self._around(offset, size)
-            block = self._cache.add(start, self._fetch(start, stop)), start
-        data, start = block
-        return memoryview(bytearray(data[offset - start : offset - start + size]))
+        buffer = fresh_buffer(size)
+        self.read_into(offset, buffer)
+        return buffer
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         self._check(offset, len(buffer))
-        if len(buffer) < LARGEST // 2:
-            buffer[:] = self.read(offset, len(buffer))
-            return
-        known = self._cache.find(offset, 1)
-        if known is not None:  # a small read brought the beginning along
-            data, start = known
-            begin = data[offset - start :][: len(buffer)]
+        known = self._cache.find(offset)
+        if known is not None:  # an earlier read brought the beginning along, or all of it
+            begin = known[: len(buffer)]
             buffer[: len(begin)] = begin
             offset, buffer = offset + len(begin), buffer[len(begin) :]
+        if len(buffer) >= LARGEST // 2:
+            self._read_pieces(offset, buffer)
+        elif len(buffer):
+            start, stop = self._around(offset, len(buffer))
+            data = memoryview(self._fetch(start, stop))
+            self._cache.add(start, data)
+            buffer[:] = data[offset - start :][: len(buffer)]
+
+    def _read_pieces(self, offset: int, buffer: memoryview) -> None:
+        """A large read, several requests at a time. What follows it, such as padding, comes along."""
+        end = offset + len(buffer)
 
         def fill(at: int) -> None:
             piece = buffer[at : at + LARGEST]
-            piece[:] = self._fetch(offset + at, offset + at + len(piece))
+            start, stop = offset + at, offset + at + len(piece)
+            beyond = min(_SLACK, self.size - end) if stop == end else 0
+            data = memoryview(self._fetch(start, stop + beyond))
+            piece[:] = data[: len(piece)]
+            if beyond:
+                self._cache.add(end, memoryview(bytes(data[len(piece) :])))  # not all of `data` with it
 
         starts = range(0, len(buffer), LARGEST)
-        if len(starts) < 2:
-            for at in starts:
-                fill(at)
+        if len(starts) == 1:
+            fill(0)
             return
         with ThreadPoolExecutor(min(_AT_ONCE, len(starts))) as pool:
             for _ in pool.map(fill, starts):
@@ -121,8 +126,8 @@ class RemoteReader(FileReader):
         if offset >= self.size - END:
             return max(self.size - END, 0), self.size
         grown = self._cache.length_before(offset)
-        length = min(max(BLOCK, 2 * grown, size), LARGEST)
-        return offset, min(max(offset + length, stop), self.size)
+        length = min(max(BLOCK, 2 * grown, size + _SLACK), LARGEST)
+        return offset, min(offset + length, self.size)
 
     def _fetch(self, start: int, stop: int) -> bytes:
         data = self._remote.fetch(start, stop) if stop > start else b""
@@ -143,24 +148,27 @@ class _Cache:
         self._blocks: OrderedDict[int, memoryview] = OrderedDict()
         self._size = 0
 
-    def add(self, start: int, data: bytes) -> memoryview:
-        view = memoryview(data)
+    def add(self, start: int, data: memoryview) -> None:
         with self._lock:
             replaced = self._blocks.pop(start, None)
-            self._size += len(view) - (0 if replaced is None else len(replaced))
-            self._blocks[start] = view
+            self._size += len(data) - (0 if replaced is None else len(replaced))
+            self._blocks[start] = data
             while self._size > _CACHED and len(self._blocks) > 1:
                 self._size -= len(self._blocks.popitem(last=False)[1])
-        return view
 
-    def find(self, offset: int, size: int) -> tuple[memoryview, int] | None:
-        """The block that holds these bytes, and where it starts."""
+    def find(self, offset: int) -> memoryview | None:
+        """What is here from `offset` on."""
         with self._lock:
+            found: tuple[int, memoryview] | None = None
             for start, block in self._blocks.items():
-                if start <= offset and offset + size <= start + len(block):
-                    self._blocks.move_to_end(start)
-                    return block, start
-        return None
+                if start <= offset < start + len(block):
+                    rest = block[offset - start :]
+                    if found is None or len(rest) > len(found[1]):
+                        found = start, rest
+            if found is None:
+                return None
+            self._blocks.move_to_end(found[0])
+            return found[1]
 
     def length_before(self, offset: int) -> int:
         """Length of a block that ends at `offset` or holds it: reads follow each other. Else 0."""
@@ -211,8 +219,14 @@ class RemoteFile:
             OSError: it was refused, or what arrived has another size.
         """
         mode = "overwrite" if overwrite else "create"
-        # Not tried again: a second try could meet the file that the first one did write.
-        self._call(lambda: self.system.put_file(os.fspath(local), self._path, mode=mode))
+        try:
+            # Not tried again: a second try could meet the file that the first one did write.
+            self._call(lambda: self.system.put_file(os.fspath(local), self._path, mode=mode))
+        except OSError as error:
+            # Stores say it in many ways that there is one already.
+            if not overwrite and not isinstance(error, FileExistsError) and self.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._url)) from error
+            raise
         if self.info(again=True).get("size") != os.path.getsize(local):
             raise OSError(errno.EIO, "what arrived has another size than what was sent", str(self._url))
 
@@ -242,10 +256,12 @@ class RemoteFile:
         if isinstance(error, ZipnnError | MemoryError):
             return error
         number = _errno_of(error)
-        reason = str(error.__cause__ or error) if isinstance(error, FileNotFoundError) else str(error)
-        known = number in (errno.ENOENT, errno.EACCES, errno.EEXIST) and _status_of(error) in (None, 404)
-        words = os.strerror(number) if known and not error.__cause__ else reason or type(error).__name__
-        return OSError(number, words, url)
+        # What fsspec calls "not found" may be any failure; its cause then says which.
+        told = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
+        words = told.strerror if isinstance(told, OSError) and told.strerror else str(told)
+        if told is error and number in (errno.ENOENT, errno.EACCES, errno.EEXIST):
+            words = os.strerror(number)
+        return OSError(number, words or type(told).__name__, url)
 
 
 def _file_system(url: Url) -> tuple[Any, str]:

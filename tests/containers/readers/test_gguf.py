@@ -103,6 +103,10 @@ def small_file(craft: Craft) -> bytes:
     return craft.file(pairs, tensors, bytes(96 + 20))
 
 
+def sample() -> bytes:
+    return small_file(Craft())
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_versions_and_byte_orders(version: int, order: str) -> None:

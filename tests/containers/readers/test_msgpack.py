@@ -57,6 +57,10 @@ def check(data: bytes) -> None:
     assert arrays
 
 
+def sample() -> bytes:
+    return packed({"params": {"w": np.zeros((3, 4)), "b": np.zeros(5, np.float16)}, "step": [1, None, 2.5]})
+
+
 def test_every_dtype_and_shape() -> None:
     generator = np.random.default_rng(2)
     values = {

@@ -113,6 +113,10 @@ def model() -> Any:
     return helper.make_model(whole, functions=[function])
 
 
+def sample() -> bytes:
+    return bytes(model().SerializeToString())
+
+
 def test_every_tensor_is_found() -> None:
     tensors = check(model().SerializeToString())
     for name, array in arrays().items():

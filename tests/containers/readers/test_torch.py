@@ -88,6 +88,18 @@ def everything() -> dict[str, Any]:
     }
 
 
+def sample() -> bytes:
+    return saved(everything())
+
+
+def sample_deflated() -> bytes:
+    return rezipped(sample(), zipfile.ZIP_DEFLATED)
+
+
+def sample_legacy() -> bytes:
+    return saved(everything(), _use_new_zipfile_serialization=False)
+
+
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "legacy"])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -16,6 +16,7 @@ from . import (
     coreml,
     ctranslate2,
     gguf,
+    hdf5,
     msgpack,
     numpy_files,
     onnx,
@@ -34,6 +35,7 @@ _PLAIN: tuple[Reader, ...] = (
     safetensors.read,
     torch_legacy.read,
     numpy_files.read,
+    hdf5.read,
     tflite.read,
     coreml.read,
     ctranslate2.read,
@@ -42,7 +44,11 @@ _PLAIN: tuple[Reader, ...] = (
 )
 """Readers of files that may lie in a ZIP file."""
 
-_READERS: tuple[Reader, ...] = (torch_zip.read, zip_members.reader(_PLAIN), *_PLAIN)
+_READERS: tuple[Reader, ...] = (
+    torch_zip.read,
+    zip_members.reader((torch_zip.read, *_PLAIN)),
+    *_PLAIN,
+)
 
 
 def read_contents(source: Source) -> Contents:

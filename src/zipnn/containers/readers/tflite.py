@@ -40,7 +40,7 @@ _DATA, _OFFSET, _SIZE = 0, 1, 2
 
 _MAX_NAME = 4096
 _NAME_ROOM = 1 << 20
-_MAX_TENSORS = 1 << 20
+_MAX_TENSORS = 1 << 18
 _PAGE, _PAGES = 1 << 14, 64  # tables point to and fro
 
 
