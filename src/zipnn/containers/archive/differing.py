@@ -49,9 +49,11 @@ class Match:
 
 
 class Compare(Protocol):
-    """Finds out what of a file, or of the files of a folder, is compared with what."""
+    """Finds out what of a file, or of the files of a folder, is compared with what; None for nothing."""
 
-    def __call__(self, source: Source, contents: Contents, members: tuple[Member, ...]) -> Comparison: ...
+    def __call__(
+        self, source: Source, contents: Contents, members: tuple[Member, ...]
+    ) -> Comparison | None: ...
 
 
 class Comparison:
