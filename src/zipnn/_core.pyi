@@ -110,12 +110,20 @@ class DifferenceEncoder:
         """The frame, padded to a multiple of `align` (1 to 8); None if it is larger than a stored one."""
 
 def decode_difference(
-    head: Head, payload: Buffer, base: Buffer, first: int, count: int, out: Buffer, threads: int = 0
+    head: Head,
+    payload: Buffer,
+    base: Buffer,
+    first: int,
+    count: int,
+    out: Buffer,
+    threads: int = 0,
+    base_known: bool = False,
 ) -> None:
     """As `decode_chunks`, from these chunks' part of the base, which may be `out` itself.
 
     A difference of no chunks, an identical tensor, is decoded as a whole. Hashes of base and payloads are
-    checked before `out` is written to. Raises BaseMismatchError, CorruptError.
+    checked before `out` is written to; those of the base are not, if the caller says that it is `base_known`.
+    Raises BaseMismatchError, CorruptError.
     """
 
 def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: str) -> bytes:

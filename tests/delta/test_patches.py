@@ -202,11 +202,11 @@ def test_a_call_that_was_interrupted_is_made_again(monkeypatch: pytest.MonkeyPat
     tensors = copies(old)
     apply, calls = coding.apply_in_place, []
 
-    def interrupted(*arguments: Any) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
         if len(calls) % 3 == 0:
             raise KeyboardInterrupt
-        apply(*arguments)
+        apply(*arguments, **options)
 
     monkeypatch.setattr(coding, "apply_in_place", interrupted)
     interruptions = 0
