@@ -116,9 +116,7 @@ def apply_in_place(frame: Buffer, tensor: memoryview, threads: int = 0) -> None:
     decode_into(frame, tensor, tensor, threads)
 
 
-def decode_range(
-    frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0
-) -> memoryview:
+def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0) -> memoryview:
     """The tensor's bytes [start, stop), from the chunks that hold them and their part of the base.
 
     Of an identical tensor, whose frame has one hash for all of it, all of the base is read.
@@ -150,7 +148,9 @@ def decode_range(
     return out[start - begin : stop - begin]
 
 
-def _decode(reader: FrameReader, frame: memoryview, base: Buffer | None, out: memoryview, threads: int) -> None:
+def _decode(
+    reader: FrameReader, frame: memoryview, base: Buffer | None, out: memoryview, threads: int
+) -> None:
     head = reader.head
     if out.nbytes != head.data_size:
         raise ValueError(f"out has {out.nbytes} bytes, the frame's data {head.data_size}")
@@ -176,7 +176,7 @@ def _check_size(head: _core.Head, base: Buffer | None) -> memoryview:
         raise BaseMismatchError("the frame is a difference to a base, and there is none")
     old = _bytes(base)
     if old.nbytes != head.data_size:
-        raise BaseMismatchError(f"the base has {old.nbytes} bytes, the difference is to one of {head.data_size}")
+        raise BaseMismatchError(f"the base has {old.nbytes} bytes, one of {head.data_size} is needed")
     if head.data_size > LARGEST:
         raise CorruptError(f"a difference of {head.data_size} bytes is larger than {LARGEST}")
     return old
