@@ -98,8 +98,8 @@ class Encoder:
 class DifferenceEncoder:
     """Makes the frame of a tensor that is a difference to a base (docs/format.md, 2.8).
 
-    `data` and `base` are whole elements of the family, of the same size, at least one. They are looked at until
-    the frame is made.
+    `data` and `base` are whole elements of the family, of the same size, at least one. They are looked at
+    until the frame is made.
     """
 
     def __init__(self, data: Buffer, base: Buffer, family: str, level: str, threads: int = 0) -> None: ...

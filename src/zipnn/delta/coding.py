@@ -187,9 +187,7 @@ def _check_size(head: _core.Head, base: Buffer | None) -> memoryview:
         raise BaseMismatchError("the frame is a difference to a base, and there is none")
     old = _bytes(base)
     if old.nbytes != head.data_size:
-        raise BaseMismatchError(
-            f"the base has {old.nbytes} bytes, the difference is to one of {head.data_size}"
-        )
+        raise BaseMismatchError(f"the base has {old.nbytes} bytes, one of {head.data_size} is needed")
     if head.data_size > LARGEST:
         raise CorruptError(f"a difference of {head.data_size} bytes is larger than {LARGEST}")
     return old
