@@ -480,6 +480,21 @@ def test_any_two_states(data: st.DataObject) -> None:
     assert bits(tensors) == bits(new)
 
 
+def test_a_base_that_is_known_is_not_hashed_again() -> None:
+    base, data = (state["f32"].tobytes() for state in (model(), nudged(model())))
+    frame = coding.encode(data, base, dtype="F32", shape=(len(data) // 4,))
+    assert coding.needs_base(frame)
+    tensor = bytearray(base)
+    coding.apply_in_place(frame, memoryview(tensor), base_known=True)
+    assert tensor == data
+    tensor = bytearray(base)
+    tensor[-1] ^= 1
+    with pytest.raises(BaseMismatchError):
+        coding.apply_in_place(frame, memoryview(tensor))
+    with pytest.raises(CorruptError):  # the result is checked all the same
+        coding.apply_in_place(frame, memoryview(tensor), base_known=True)
+
+
 def test_everything_public_has_a_name() -> None:
     assert zipnn.patch is patches.patch
     assert {"patch", "apply_patch", "write_patch"} <= set(zipnn.__all__)
