@@ -27,6 +27,7 @@ from zipnn.errors import (
     CorruptError,
     FormatError,
     OutputExistsError,
+    ZipnnError,
 )
 from zipnn.files import archive_file
 
@@ -175,11 +176,12 @@ def test_tensors_added_removed_reshaped_and_retyped_are_stored_alone(tmp_path: P
     del new["head.weight"]
     new["layers.0.attn.weight"] = TUNED["layers.0.attn.weight"].reshape(32, 128)
     new["layers.1.attn.weight"] = TUNED["layers.1.attn.weight"].astype(np.float32)
+    new["layers.1.norm.weight"] = BASE["layers.1.norm.weight"].view(np.float16)  # the same bytes
     new["empty"] = np.zeros((0, 5), np.float32)
     new["scalar"] = np.array(3.0, np.float32)
     delta = there_and_back(save(tmp_path / "a", BASE), save(tmp_path / "b", new), tmp_path)
-    same = ("embed.weight", "layers.0.norm.weight", "layers.0.norm.bias", "layers.1.norm.weight")
-    assert codings(delta)["delta"] == sum(TUNED[name].nbytes for name in same)
+    assert codings(delta)["delta"] == TUNED["embed.weight"].nbytes
+    assert "base" not in codings(delta)
 
 
 def test_rows_that_were_added_or_dropped_leave_the_others_a_difference(tmp_path: Path) -> None:
@@ -233,6 +235,37 @@ def test_outputs_that_exist_are_kept(base: Path, tuned_file: Path, tmp_path: Pat
     zipnn.make_delta(base, tuned_file, delta, force=True)
     with pytest.raises(OutputExistsError):
         zipnn.apply_delta(base, delta, tuned_file)
+
+
+def test_a_base_is_not_replaced_by_what_needs_it(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    shards = save_shards(tmp_path / "shards", BASE, 2)
+    for target, against in ((base, base), (shards / "model-00001-of-00002.safetensors", shards)):
+        before = target.read_bytes()
+        with pytest.raises(ZipnnError, match="part of the base"):
+            zipnn.make_delta(against, tuned_file, target, force=True)
+        assert target.read_bytes() == before
+
+
+def test_blocks_of_quantised_values(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    rng = np.random.default_rng(2)
+
+    def write(name: str, **tensors: Any) -> Path:
+        writer = gguf.GGUFWriter(tmp_path / name, "llama")
+        for key, values in tensors.items():
+            quantised = gguf.quants.quantize(values, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(key, quantised, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return tmp_path / name
+
+    old, same = rng.standard_normal((2, 64, 256)).astype(np.float32)
+    base = write("base.gguf", changed=old, same=same)
+    delta = there_and_back(base, write("model.gguf", changed=old * 1.1, same=same), tmp_path)
+    stored = codings(delta)
+    assert stored["base"] == stored["blocks"] == 64 * 256 // 32 * 34
 
 
 def test_progress_reaches_the_end(base: Path, tuned_file: Path, tmp_path: Path) -> None:

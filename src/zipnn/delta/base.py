@@ -23,7 +23,7 @@ from ..containers.archive.differences import BaseRecord, BaseTensor
 from ..containers.archive.limits import SEGMENT
 from ..containers.originals import open_original
 from ..containers.readers import read_contents
-from ..errors import BaseMismatchError, BaseRequiredError, FormatError
+from ..errors import BaseMismatchError, BaseRequiredError, FormatError, ZipnnError
 from ..storage.filereader import FileReader, fresh_buffer
 from ..storage.locations import Place, place_of
 from ..storage.opening import Location
@@ -118,6 +118,15 @@ class BaseTensors:
         """Raise `ZipnnError` if a file is no longer what it was when it was opened."""
         for reader in self._readers:
             reader.check_unchanged()
+
+    def check_apart(self, output: Place) -> None:
+        """Raise `ZipnnError` if `output` is a file of the base, which would be lost."""
+        if isinstance(output, Path) and output.exists():
+            for reader in self._readers:
+                if isinstance(reader.path, Path) and os.path.samefile(reader.path, output):
+                    raise ZipnnError(
+                        f"file {output}: part of the base, without which no difference can be read"
+                    )
 
     def add_file(self, reader: FileReader, folder: str = "") -> None:
         """Add a file's tensors, as far as their names are free.
