@@ -13,6 +13,7 @@ import zipnn
 
 OPTIONAL = {"torch", "ml_dtypes", "safetensors", "transformers", "huggingface_hub", "xxhash"}
 PUBLIC = {
+    "AlreadyAppliedError",
     "BaseMismatchError",
     "BaseRequiredError",
     "CorruptError",
@@ -30,6 +31,7 @@ PUBLIC = {
     "ZipnnError",
     "__version__",
     "apply_delta",
+    "apply_patch",
     "archive_folder",
     "compress",
     "compress_file",
@@ -47,12 +49,14 @@ PUBLIC = {
     "make_delta",
     "open",
     "open_writer",
+    "patch",
     "restore_folder",
     "safe_open",
     "save_file",
     "torch",
     "verify_file",
     "verify_tree",
+    "write_patch",
     "zipnn_hf",
     "zipnn_safetensors",
     "zipnn_unhook",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from zipnn.arrays.tensors import compress, decompress
     from zipnn.compat.classic import ZipNN
     from zipnn.delta.files import apply_delta, make_delta
+    from zipnn.delta.patches import apply_patch, patch, write_patch
     from zipnn.errors import (
+        AlreadyAppliedError,
         BaseMismatchError,
         BaseRequiredError,
         CorruptError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AlreadyAppliedError",
     "BaseMismatchError",
     "BaseRequiredError",
     "CorruptError",
@@ -59,6 +62,7 @@ __all__ = [
     "ZipnnError",
     "__version__",
     "apply_delta",
+    "apply_patch",
     "archive_folder",
     "compress",
     "compress_file",
@@ -76,19 +80,23 @@ __all__ = [
     "make_delta",
     "open",
     "open_writer",
+    "patch",
     "restore_folder",
     "safe_open",
     "save_file",
     "torch",
     "verify_file",
     "verify_tree",
+    "write_patch",
     "zipnn_hf",
     "zipnn_safetensors",
     "zipnn_unhook",
 ]
 
 _MODULES = {
+    "zipnn.delta.patches": ("apply_patch", "patch", "write_patch"),
     "zipnn.errors": (
+        "AlreadyAppliedError",
         "BaseMismatchError",
         "BaseRequiredError",
         "CorruptError",

@@ -40,6 +40,10 @@ class BaseMismatchError(MismatchError):
     """The base at hand is not the one that a difference was made to."""
 
 
+class AlreadyAppliedError(BaseMismatchError):
+    """The tensors are at the version already that a patch leads to."""
+
+
 class BaseRequiredError(ZipnnError):
     """The input is a difference, and what is asked of it cannot be had without its base."""
 

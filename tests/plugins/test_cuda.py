@@ -101,3 +101,17 @@ def test_a_file_is_saved_from_the_device(tmp_path: Path) -> None:
     tensors = {"w": torch.arange(30_000, device="cuda", dtype=torch.float32).reshape(100, 300)}
     zipnn.save_file(tensors, tmp_path / "model.safetensors")
     assert torch.equal(zipnn.load_file(tmp_path / "model.safetensors", "pt")["w"], tensors["w"].cpu())
+
+
+def test_patches_are_made_of_and_applied_to_tensors_on_the_device() -> None:
+    old = {
+        "w": torch.randn(300, 400, device="cuda", dtype=torch.bfloat16),
+        "b": torch.randn(9, device="cuda"),
+    }
+    new = {name: tensor.clone() for name, tensor in old.items()}
+    new["w"][7] += 1
+    patch = zipnn.patch(old, new)
+    assert len(patch) < 3000
+    zipnn.apply_patch(old, patch)
+    assert old["w"].is_cuda
+    assert all(torch.equal(old[name], new[name]) for name in new)

@@ -72,7 +72,12 @@ def sniff(read: Read, offset: int, size: int) -> list[Extent]:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Bytes [start, stop) of one kind. `counts` [lane, 256] are of samples of `sampled` bytes in all."""
+    """Bytes [start, stop) of one kind.
+
+    Attributes:
+        counts: [lane, 256] of its samples.
+        share: how many bytes a sampled one stands for.
+    """
 
     start: int
     stop: int

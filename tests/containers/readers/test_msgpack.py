@@ -119,6 +119,7 @@ def test_msgpack_numpy() -> None:
         b"\xdf\xff\xff\xff\xff" * 10,
         msgpack.packb({"a": 1}),
         msgpack.packb({"a": msgpack.ExtType(1, b"nonsense")}),
+        msgpack.packb({"a": msgpack.ExtType(1, msgpack.packb(((1,), "int8", b"x")) + b"more")}),
         packed({"a": np.arange(3)}) + b"more",
         packed({"a": np.arange(3)})[:-1],
         packed({"a": np.arange(3).astype("M8[s]")}),

@@ -112,7 +112,8 @@ def _with_gaps(typed: Iterable[Extent], source: Source) -> Iterator[Extent]:
 def cut(extent: Extent) -> Iterator[Extent]:
     """An extent in pieces of whole elements that a segment can hold."""
     if extent.size <= limits.SEGMENT:
-        yield extent
+        if extent.size:
+            yield extent
         return
     unit = unit_of(extent.dtype)
     row = math.prod(extent.shape[1:]) * unit
