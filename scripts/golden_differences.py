@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Add golden files to tests/golden/differences: frames against a base that must decode for ever.
 
-Run as `python -m scripts.golden_differences` from the repository's root. What is there already is never written
-again, as with `make_golden`. Bases come from the generator of the other golden files, and are not stored.
+Run as `python -m scripts.golden_differences` from the repository's root. What is there already is never
+written again, as with `make_golden`. Bases come from the generator of the other golden files, and are not
+stored.
 """
 
 from __future__ import annotations

@@ -98,6 +98,15 @@ def test_chunks_of_a_large_array_are_found() -> None:
     check(packed({"params": {"w": chunked}}))
 
 
+def test_maps_in_maps_in_maps_are_bytes() -> None:
+    deep: object = None
+    for _ in range(150):
+        deep = {"a": deep}
+    contents = read_contents(MemorySource(packed({"w": np.arange(3), "deep": deep})))
+    assert contents.format == "bytes"
+    assert "inside of each other" in contents.note
+
+
 def test_msgpack_numpy() -> None:
     array = np.arange(6, dtype=">f4").reshape(2, 3)
     entry = {b"nd": True, b"type": array.dtype.str, b"kind": b"", b"shape": (2, 3), b"data": array.tobytes()}

@@ -68,8 +68,8 @@ class View:
 
 
 def max_opcodes(file_size: int) -> int:
-    """How many a pickle in a file may have, which bounds its memory: some 100 bytes each."""
-    return (1 << 18) + file_size // 64
+    """How many a pickle in a file may have, which bounds memory (some 100 bytes each) and time."""
+    return (1 << 18) + min(file_size // 64, 1 << 23)
 
 
 def views(root: Value, prefix: tuple[str, ...] = (), name_room: int = _NAME_ROOM) -> Iterator[View]:
