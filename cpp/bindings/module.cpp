@@ -7,6 +7,8 @@
 #include "blocks.hpp"
 #include "buffer.hpp"
 #include "deflate.hpp"
+#include "difference.hpp"
+#include "lanes.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -34,6 +36,8 @@ void translate(const std::exception_ptr& pointer, void* /*unused*/) {
         raise_as("CorruptError", error);
     } catch (const zipnn::FormatError& error) {
         raise_as("FormatError", error);
+    } catch (const zipnn::BaseMismatchError& error) {
+        raise_as("BaseMismatchError", error);
     } catch (const zipnn::UnsupportedVersionError& error) {
         raise_as("UnsupportedVersionError", error);
     }
@@ -94,6 +98,11 @@ void bind_head(nb::module_& m) {
                      [](const Head& head) -> nb::object {
                          if (!head.reference) return nb::none();
                          return nb::str(head.reference->data(), head.reference->size());
+                     })
+        .def_prop_ro("base_hash",
+                     [](const Head& head) -> nb::object {
+                         if (!head.difference) return nb::none();
+                         return nb::int_(head.difference->base_hash);
                      })
         .def_prop_ro("codec", &zipnn::codec_name)
         .def("chunk_extent",
@@ -248,6 +257,14 @@ void bind_encoding(nb::module_& m) {
             return zipnn::order0(bytes.bytes(), zipnn::family_of(family));
         },
         "data"_a, "family"_a);
+    m.def(
+        "repeated_share",
+        [](nb::handle data) {
+            const Buffer bytes(data);
+            const nb::gil_scoped_release release;
+            return zipnn::repeated_share(bytes.bytes());
+        },
+        "data"_a);
 }
 
 }  // namespace
@@ -257,9 +274,11 @@ NB_MODULE(_core, m) {
     bind_head(m);
     bind_decoding(m);
     bind_encoding(m);
+    zipnn::bindings::bind_difference(m);
     zipnn::bindings::bind_legacy(m);
     zipnn::bindings::bind_blocks(m);
     zipnn::bindings::bind_deflate(m);
+    zipnn::bindings::bind_lanes(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

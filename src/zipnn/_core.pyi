@@ -25,6 +25,7 @@ class Head:
     chunk_count: int
     attachment: bytes
     reference: str | None
+    base_hash: int | None  # of a difference to a base
     codec: str
 
     def chunk_extent(self, index: int) -> tuple[int, int]:
@@ -94,6 +95,37 @@ class Encoder:
     ) -> bytes:
         """The head, when all windows are coded; `frame_size` includes head, payloads and padding."""
 
+class DifferenceEncoder:
+    """Makes the frame of a tensor that is a difference to a base (docs/format.md, 2.8).
+
+    `data` and `base` are whole elements of the family, of the same size, at least one. They are looked at
+    until the frame is made.
+    """
+
+    def __init__(self, data: Buffer, base: Buffer, family: str, level: str, threads: int = 0) -> None: ...
+    @property
+    def ratio(self) -> float:
+        """Expected ratio of coded to original size."""
+    def frame(self, dtype: str, shape: tuple[int, ...], kind: int, flags: int, align: int) -> bytes | None:
+        """The frame, padded to a multiple of `align` (1 to 8); None if it is larger than a stored one."""
+
+def decode_difference(
+    head: Head,
+    payload: Buffer,
+    base: Buffer,
+    first: int,
+    count: int,
+    out: Buffer,
+    threads: int = 0,
+    base_known: bool = False,
+) -> None:
+    """As `decode_chunks`, from these chunks' part of the base, which may be `out` itself.
+
+    A difference of no chunks, an identical tensor, is decoded as a whole. Hashes of base and payloads are
+    checked before `out` is written to; those of the base are not, if the caller says that it is `base_known`.
+    Raises BaseMismatchError, CorruptError.
+    """
+
 def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: str) -> bytes:
     """A whole reference frame (docs/format.md, 2.7), padded to 8 bytes."""
 
@@ -128,6 +160,16 @@ def take_field(data: Buffer, name: str, field: int, out: Buffer) -> None:
 
 def join_blocks(fields: list[Buffer], name: str, out: Buffer) -> None:
     """The inverse of `split_blocks`."""
+
+def repeated_share(data: Buffer) -> float:
+    """About what share of the data's 8-byte words occurs more than once, from a sample; 0 for small data."""
+
+def count_lanes(data: Buffer, first: int, step: int, size: int, counts: Buffer) -> None:
+    """Histograms of samples of `size` bytes, `step` apart from `first` on, by place modulo 8.
+
+    counts: 16-bit integers [samples, 2, 8, 256], for bytes and for bytes with the sign shifted out and the
+    upper bit of the byte before shifted in. Raises `ValueError`.
+    """
 
 class LegacyFrame:
     """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -25,16 +26,24 @@ class Frequencies:
 
 @dataclass(frozen=True)
 class Contexts:
-    """The table of a plane; `columns` and `rows` are None where there is one class only."""
+    """The table of a plane; `columns` and `rows` are None where there is one class only.
+
+    With `last_keys`, elements have the classes of the base's elements instead, whose keys `shift` gives.
+    """
 
     low_apart: bool
     row_length: int
     columns: list[int] | None
     rows: Frequencies | None
     contexts: list[Frequencies]
+    last_keys: list[int] | None = None
+    shift: int = 0
 
-    def decode(self, payload: bytes, first: int, count: int) -> bytearray:
-        """The `count` bytes of a plane of a chunk that begins with element `first` of the tensor."""
+    def decode(self, payload: bytes, first: int, count: int, base: Sequence[int]) -> bytearray:
+        """The `count` bytes of a plane of a chunk that begins with element `first` of the tensor.
+
+        `base`: the base's elements, of which there are none if the chunk is no difference.
+        """
         cursor = Cursor(payload)
         states = [cursor.uint(4) for _ in range(LANES)]
         need(all(state >= FLOOR for state in states), "state too small")
@@ -53,7 +62,10 @@ class Contexts:
         plane = bytearray()
         for k, index in enumerate(indices):
             column = self.columns[index % self.row_length] if self.columns else 0
-            plane.append(_next(words, states, k, self.contexts[of_row[rows[k]] + column]))
+            context = of_row[rows[k]] + column
+            if self.last_keys is not None:
+                context = sum(base[k] >> self.shift & 0xFF > last for last in self.last_keys)
+            plane.append(_next(words, states, k, self.contexts[context]))
         words.end("words")
         need(all(state == FLOOR for state in states), "wrong final state")
         bits = [byte >> bit & 1 for byte in low for bit in range(8)]
@@ -93,6 +105,18 @@ def read_contexts(cursor: Cursor) -> Contexts:
     contexts = [_read_frequencies(cursor) for _ in range(row_classes + column_classes - 1)]
     need(not apart or all(f.symbols[-1] < 128 for f in contexts), "symbol of eight bits")
     return Contexts(apart == 1, row_length, columns, rows, contexts)
+
+
+def read_contexts_by_base(cursor: Cursor, width: int) -> Contexts:
+    """A table of contexts by the base, whose elements have `width` bytes, behind its kind."""
+    apart, shift, count = cursor.uint(1), cursor.uint(1), cursor.uint(1)
+    need(apart <= 1, "wrong flag")
+    need(shift <= 8 * width - 8 and 1 <= count <= 16, "wrong classes")
+    last_keys = list(cursor.take(count - 1))
+    need(sorted({*last_keys, 255}) == [*last_keys, 255], "wrong order of classes")
+    contexts = [_read_frequencies(cursor) for _ in range(count)]
+    need(not apart or all(f.symbols[-1] < 128 for f in contexts), "symbol of eight bits")
+    return Contexts(apart == 1, 1, None, None, contexts, last_keys, shift)
 
 
 def _read_frequencies(cursor: Cursor) -> Frequencies:

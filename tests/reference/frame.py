@@ -14,16 +14,15 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from .contexts import Contexts
 from .cursor import BadFrameError, Cursor, need
-from .layouts import LAYOUTS, SPARE_BITS, STORED, ZSTD
-from .planes import Coder, decode_elements
-from .tiles import Ranked, read_table
+from .difference import WrongBaseError, read_chunks, read_section
+from .layouts import LAYOUTS, STORED, ZSTD
+from .planes import Coder, decode_elements, read_tables
 
-__all__ = ["BadFrameError", "Frame", "decode_frame", "read_frame"]
+__all__ = ["BadFrameError", "Frame", "WrongBaseError", "decode_frame", "read_frame"]
 
 MAGIC = bytes.fromhex("9A5A4E46")
-BIG_ENDIAN, REFERENCE, ATTACHMENT = 1, 2, 4
+BIG_ENDIAN, REFERENCE, ATTACHMENT, DIFFERENCE = 1, 2, 4, 8
 
 BITS = {
     **dict.fromkeys(("F4",), 4),
@@ -59,8 +58,11 @@ def decode_frame(frame: bytes) -> bytes:
     return read_frame(frame).data
 
 
-def read_frame(frame: bytes) -> Frame:
-    """Decode a frame with nothing behind it. Raises `BadFrameError` for anything else."""
+def read_frame(frame: bytes, base: bytes | None = None) -> Frame:
+    """Decode a frame with nothing behind it, of a difference by its base.
+
+    Raises `BadFrameError` for anything else, and `WrongBaseError` for another base or none.
+    """
     fixed = Cursor(frame)
     need(fixed.take(4) == MAGIC, "wrong magic")
     need(fixed.uint(1) == 1, "unknown version")
@@ -68,7 +70,7 @@ def read_frame(frame: bytes) -> Frame:
     head_size = fixed.uint(4)
     frame_size, data_size, checksum = fixed.uint(8), fixed.uint(8), fixed.uint(8)
     need(39 <= head_size <= frame_size == len(frame), "wrong sizes")
-    need(layout_id in LAYOUTS and kind <= 2 and flags < 8, "unknown feature")
+    need(layout_id in LAYOUTS and kind <= 2 and flags < 16, "unknown feature")
     need(xxhash.xxh3_64_intdigest(frame[:28] + frame[36:head_size]) == checksum, "wrong head checksum")
 
     name_size, dimensions, chunk_log2 = (fixed.uint(1) for _ in range(3))
@@ -85,10 +87,19 @@ def read_frame(frame: bytes) -> Frame:
 
     data, reference, extra_bits = b"", None, 0
     if flags & REFERENCE:
-        need(layout_id == STORED, "wrong layout of a reference")
+        need(layout_id == STORED and not flags & DIFFERENCE, "wrong layout of a reference")
         reference = _text(head.take(head.uint(2)))
         head.end("head")
         _check_padding(frame[head_size:])
+    elif flags & DIFFERENCE:
+        section = read_section(head, layout_id)
+        need(data_size > 0 and data_size % section.coder.layout.width == 0, "wrong size of a difference")
+        if base is not None and len(base) != data_size:
+            raise WrongBaseError("the base has another size")
+        payload = Cursor(frame[head_size:])
+        data = read_chunks(head, payload, section, base, chunk_log2)
+        head.end("head")
+        _check_padding(frame[head_size + payload.at :])
     else:
         coder = _read_coder(head, layout_id)
         extra_bits = coder.extra_bits
@@ -132,16 +143,7 @@ def _read_coder(head: Cursor, layout_id: int) -> Coder:
         need(base <= layout.largest_base, "base too large")
     coder = Coder(layout, base, [])
     for number in range(layout.width):
-        count = head.uint(1)
-        need(count <= 15, "too many tables")
-        tables = [read_table(head) for _ in range(count)]
-        alone = count == 1 or not any(isinstance(table, Contexts) for table in tables)
-        need(alone, "context table beside others")
-        widths = {table.k for table in tables if isinstance(table, Ranked)}
-        need(not widths or number == 0, "ranked table of another plane than 0")
-        need(len(widths) <= 1, "different numbers of extra bits in a plane")
-        need(not layout.windowed or widths <= {SPARE_BITS}, "extra bits do not fit the spare ones")
-        coder.tables.append(tables)
+        coder.tables.append(read_tables(head, number, layout))
     return coder
 
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .contexts import Contexts
 from .cursor import Cursor, need
 from .layouts import SPARE_BITS, Layout, join
-from .tiles import Constant, Ranked, Table
+from .tiles import Constant, Ranked, Table, read_table
 
 TILE = 4096
 OWN_BITS = 8 - SPARE_BITS
@@ -21,6 +22,7 @@ class Coder:
     layout: Layout
     base: int
     tables: list[list[Table]]
+    base_elements: Sequence[int] = ()  # of the chunk, for a difference
 
     @property
     def extra_bits(self) -> int:
@@ -30,6 +32,20 @@ class Coder:
     def may_pack(self, number: int) -> bool:
         """Whether a plane may have mode 4: plane 1 with spare bits that no ranks can use."""
         return number == 1 and self.layout.windowed and any(isinstance(t, Contexts) for t in self.tables[0])
+
+
+def read_tables(head: Cursor, number: int, layout: Layout, base_width: int = 0) -> list[Table]:
+    """The tables of plane `number`; `base_width` is that of a base's elements, if there is one."""
+    count = head.uint(1)
+    need(count <= 15, "too many tables")
+    tables = [read_table(head, base_width) for _ in range(count)]
+    alone = count == 1 or not any(isinstance(table, Contexts) for table in tables)
+    need(alone, "context table beside others")
+    widths = {table.k for table in tables if isinstance(table, Ranked)}
+    need(not widths or number == 0, "ranked table of another plane than 0")
+    need(len(widths) <= 1, "different numbers of extra bits in a plane")
+    need(not layout.windowed or widths <= {SPARE_BITS}, "extra bits do not fit the spare ones")
+    return tables
 
 
 @dataclass
@@ -69,6 +85,11 @@ def decode_elements(cursor: Cursor, coder: Coder, start: int, count: int) -> byt
     return join(coder.layout, [first.complete(extra), *others], coder.base, first.exponents)
 
 
+def decode_planes(cursor: Cursor, coder: Coder, count: int) -> list[bytes]:
+    """Planes of `count` bytes without ranks that follow each other."""
+    return [_read_plane(cursor, coder, number, 0, count).complete([]) for number in range(len(coder.tables))]
+
+
 def _read_plane(cursor: Cursor, coder: Coder, number: int, start: int, count: int) -> Plane:
     tables = coder.tables[number]
     mode = cursor.uint(1)
@@ -83,7 +104,7 @@ def _read_plane(cursor: Cursor, coder: Coder, number: int, start: int, count: in
     if mode in (5, 6):
         need(len(tables) == 1 and isinstance(tables[0], Contexts), "no context table")
         assert isinstance(tables[0], Contexts)
-        plane = Plane(tables[0].decode(cursor.take(cursor.uint(4)), start, count))
+        plane = Plane(tables[0].decode(cursor.take(cursor.uint(4)), start, count, coder.base_elements))
     else:
         plane = _read_tiles(cursor, tables, count)
     if mode in (3, 6):

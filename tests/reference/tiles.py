@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .contexts import Contexts, read_contexts
+from .contexts import Contexts, read_contexts, read_contexts_by_base
 from .cursor import BitCursor, Cursor, need
 
 LONGEST_CODE = 12
@@ -108,8 +108,8 @@ class Ranked:
 Table = Constant | Huffman | Layered | Ranked | Contexts
 
 
-def read_table(cursor: Cursor) -> Table:
-    """The next table of a coder section."""
+def read_table(cursor: Cursor, base_width: int = 0) -> Table:
+    """The next table of a coder section; `base_width` is that of a base's elements, if there is one."""
     kind = cursor.uint(1)
     if kind == 1:
         return Constant(cursor.uint(1))
@@ -117,6 +117,9 @@ def read_table(cursor: Cursor) -> Table:
         return _read_ranked(cursor)
     if kind == 5:
         return read_contexts(cursor)
+    if kind == 7:
+        need(base_width != 0, "table by a base that is not there")
+        return read_contexts_by_base(cursor, base_width)
     return _read_coded(kind, cursor)
 
 

@@ -15,6 +15,11 @@ struct CorruptError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// The base is not the one that a difference was made to.
+struct BaseMismatchError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 /// The input needs a newer reader.
 struct UnsupportedVersionError : std::runtime_error {
     using std::runtime_error::runtime_error;

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "zipnn/order.hpp"
+
 /// The frame (docs/format.md, 2): one compressed tensor or buffer.
 namespace zipnn {
 
@@ -25,6 +27,18 @@ struct Description {
 
 struct Coder;  // layout and tables of a tensor
 
+/// What the head of a difference to a base says of it (docs/format.md, 2.8).
+struct Difference {
+    enum class Form : std::uint8_t { identical = 0, dense = 1, sparse = 2 };
+
+    Form form = Form::identical;
+    Order order = Order::integers;
+    std::uint64_t base_hash = 0;                ///< of all of the base
+    std::uint8_t gap_bits = 0;                  ///< sparse: lower bits of gaps that have a plane of their own
+    std::vector<std::uint64_t> base_hashes;     ///< of the base's chunks
+    std::vector<std::uint64_t> payload_hashes;  ///< of each payload as it is stored
+};
+
 /// A parsed head whose checksum holds.
 struct Head {
     Description description;
@@ -34,6 +48,7 @@ struct Head {
     std::uint64_t frame_size = 0;
     std::uint64_t data_size = 0;
     std::optional<std::string> reference;  ///< name of the tensor that it stands for
+    std::optional<Difference> difference;
     std::shared_ptr<const Coder> coder;    ///< none for references
     std::uint64_t chunk_bytes = 0;         ///< decoded size of a whole chunk
     std::vector<std::uint64_t> offsets;    ///< of each payload in the frame, and of the end of the last
@@ -131,5 +146,10 @@ std::uint64_t compress(std::span<const std::uint8_t> data, Family family, const 
 
 /// Order-0 entropy in bits per byte of data, plane by plane of the family's plainest layout.
 double order0(std::span<const std::uint8_t> data, Family family);
+
+/// About what share of the data's 8-byte words occurs more than once: nearly 0 for weights, whatever their
+/// type, and much for tables and padding, which are better left to a coder that finds matches. Looks at a
+/// sample; 0 if there are too few words to tell.
+double repeated_share(std::span<const std::uint8_t> data);
 
 }  // namespace zipnn

@@ -14,7 +14,8 @@ inline constexpr unsigned max_chunk_log2 = 24;
 /// What this encoder writes. Escapes hold a position in 18 bits, so coded planes allow no more.
 inline constexpr unsigned default_chunk_log2 = 18;
 inline constexpr unsigned max_coded_chunk_log2 = 18;
-inline constexpr std::size_t max_planes = 8;
+/// Eight of an element, two of the gaps between changed ones.
+inline constexpr std::size_t max_planes = 10;
 inline constexpr std::size_t max_tables = 15;
 /// Longest Huffman code. A table of codes up to 11 bits decodes with a look-up half as large.
 inline constexpr unsigned max_code_bits = 12;

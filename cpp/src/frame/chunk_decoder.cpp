@@ -17,27 +17,18 @@ void set_exponent(std::uint8_t* upper_half, unsigned exponent) {
 
 }  // namespace
 
-void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64_t first,
+void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, const Place& place,
                           std::uint64_t checksum, MutableBytes out) {
     const Coder& coder = tables.coder();
     const Layout& layout = coder.properties();
     const std::size_t n = out.size() / layout.width;
     Cursor cursor(payload);
-    extra_ = nullptr;
-    next_escape_ = {};
-    next_exponent_ = 0;
-    for (std::size_t p = 0; p < layout.planes; ++p) {
-        planes_[p].open(tables, p, cursor, first, n);
-        if (p == 0 && coder.extra_packed() && planes_[p].tiled())
-            extra_ = cursor.take(packed_size(coder.extra_bits(), n), "extra bits").data();
-    }
+    open(tables, layout.planes, cursor, place, n);
     const Bytes tail = cursor.take(out.size() - n * layout.width, "payload");
     if (cursor.left() != 0) throw CorruptError("payload is not used up");
     std::ranges::copy(tail, out.end() - static_cast<std::ptrdiff_t>(tail.size()));
 
-    for (std::size_t p = 0; p < layout.planes; ++p)
-        planes_[p].decode_ahead(p + 1 < layout.planes ? planes_[p + 1].memory() : Bytes());
-
+    decode_ahead(layout.planes);
     const std::size_t tiles = (n + tile_elements - 1) / tile_elements,
                       tile_bytes = tile_elements * layout.width;
     Xxh3Stream hash(out.size());
@@ -45,7 +36,13 @@ void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64
     for (std::size_t tile = 0; tile < tiles; ++tile) {
         const std::size_t count = std::min(tile_elements, n - tile * tile_elements);
         std::uint8_t* elements = out.data() + tile * tile_bytes;
-        decode_tile(coder, tile, count, elements);
+        if (place.base.empty()) {
+            decode_tile(coder, tile, count, elements);
+        } else {
+            decode_tile(coder, tile, count, difference_.data());
+            active_kernels().add(place.order, layout.width, place.base.data() + tile * tile_bytes,
+                                 difference_.data(), count, elements);
+        }
         if (tile * tile_bytes + tile_bytes >= out.size()) break;
         hash.add(elements, tile_bytes / Xxh3Stream::block_size);
         hashed += tile_bytes;
@@ -53,6 +50,67 @@ void ChunkDecoder::decode(const DecodeTables& tables, Bytes payload, std::uint64
     const std::uint64_t found =
         out.size() < Xxh3Stream::min_size ? xxh3_64(out) : hash.finish(out.subspan(hashed));
     if (found != checksum) throw CorruptError("checksum differs");
+}
+
+void ChunkDecoder::open(const DecodeTables& tables, std::size_t planes, Cursor& cursor, const Place& place,
+                        std::size_t n) {
+    const Coder& coder = tables.coder();
+    extra_ = nullptr;
+    next_escape_ = {};
+    next_exponent_ = 0;
+    for (std::size_t p = 0; p < planes; ++p) {
+        planes_[p].open(tables, p, cursor, place, n);
+        if (p == 0 && coder.extra_packed() && planes_[p].tiled())
+            extra_ = cursor.take(packed_size(coder.extra_bits(), n), "extra bits").data();
+    }
+}
+
+void ChunkDecoder::decode_ahead(std::size_t planes) {
+    for (std::size_t p = 0; p < planes; ++p)
+        planes_[p].decode_ahead(p + 1 < planes ? planes_[p + 1].memory() : Bytes());
+}
+
+void ChunkDecoder::decode_changes(const DecodeTables& tables, const Difference& difference, Bytes payload,
+                                  std::uint64_t checksum, MutableBytes out) {
+    const Coder& coder = tables.coder();
+    const std::size_t width = coder.properties().width, n = out.size() / width;
+    Cursor cursor(payload);
+    const std::size_t count = cursor.read<std::uint32_t>("payload");
+    if (count > n) throw CorruptError("more elements are changed than there are");
+    if (count != 0) {
+        open(tables, coder.planes.size(), cursor, {}, count);
+        decode_ahead(coder.planes.size());
+        decode_entries(coder, difference, count, n);
+    }
+    if (cursor.left() != 0) throw CorruptError("payload is not used up");
+    active_kernels().add_sparse(difference.order, width, positions_.data(), changes_.data(), count,
+                                out.data());
+    if (xxh3_64(out) != checksum) throw CorruptError("checksum differs");
+}
+
+void ChunkDecoder::decode_entries(const Coder& coder, const Difference& difference, std::size_t count,
+                                  std::size_t n) {
+    const std::size_t width = coder.properties().width, planes = coder.planes.size();
+    const std::size_t gaps = planes - width;
+    std::uint8_t* changes = changes_.reserve(count * width);
+    positions_.resize(count);
+    std::size_t position = 0;
+    for (std::size_t first = 0; first < count; first += tile_elements) {
+        const std::size_t tile = first / tile_elements, entries = std::min(tile_elements, count - first);
+        Sources sources{};
+        for (std::size_t p = 0; p < planes; ++p) {
+            sources[p] = planes_[p].tile(tile, buffers_[p]);
+            apply_symbol_escapes(p, tile, entries, sources[p]);
+        }
+        std::uint32_t* positions = positions_.data() + first;
+        for (std::size_t i = 0; i < entries; ++i) {
+            position += std::size_t{sources[0][i]} << difference.gap_bits;
+            if (gaps == 2) position += sources[1][i];
+            positions[i] = static_cast<std::uint32_t>(position++);
+        }
+        if (position > n) throw CorruptError("a changed element lies outside of its chunk");
+        active_kernels().merge(coder.layout, 0, sources.data() + gaps, entries, changes + first * width);
+    }
 }
 
 void ChunkDecoder::decode_tile(const Coder& coder, std::size_t tile, std::size_t count,

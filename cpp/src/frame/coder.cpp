@@ -14,7 +14,8 @@ enum class TableKind : std::uint8_t {
     layered = 3,
     ranked = 4,
     contexts = 5,
-    paired = 6
+    paired = 6,
+    contexts_by_base = 7
 };
 
 struct TableWriter {
@@ -44,7 +45,7 @@ struct TableWriter {
         }
     }
     void operator()(const ContextTable& table) const {
-        kind(TableKind::contexts);
+        kind(table.by_base ? TableKind::contexts_by_base : TableKind::contexts);
         write_context_table(out, table);
     }
 };
@@ -66,7 +67,8 @@ RankedTable read_ranked_table(Cursor& cursor) {
     return {ranking, false, groups};
 }
 
-Table read_table(Cursor& cursor) {
+/// `base_width`: of the base's elements; 0 if there is no base.
+Table read_table(Cursor& cursor, std::size_t base_width) {
     switch (static_cast<TableKind>(cursor.read<std::uint8_t>("coder section"))) {
         case TableKind::constant: return ConstantTable{cursor.read<std::uint8_t>("coder section")};
         case TableKind::huffman: return HuffmanTable{read_huffman_table(cursor)};
@@ -74,11 +76,25 @@ Table read_table(Cursor& cursor) {
         case TableKind::ranked: return read_ranked_table(cursor);
         case TableKind::contexts: return read_context_table(cursor);
         case TableKind::paired: throw CorruptError("paired table outside of a ranked one");
+        case TableKind::contexts_by_base:
+            if (base_width != 0) return read_base_table(cursor, base_width);
     }
     throw UnsupportedVersionError("unknown table kind: a newer zipnn is needed");
 }
 
-bool is_context_table(const Table& table) { return std::holds_alternative<ContextTable>(table); }
+/// The tables of a plane.
+std::vector<Table> read_tables(Cursor& cursor, std::size_t base_width) {
+    const std::size_t count = cursor.read<std::uint8_t>("coder section");
+    if (count > max_tables) throw CorruptError("coder section has too many tables");
+    std::vector<Table> tables;
+    for (std::size_t i = 0; i < count; ++i) tables.push_back(read_table(cursor, base_width));
+    const auto is_context_table = [](const Table& table) {
+        return std::holds_alternative<ContextTable>(table);
+    };
+    if (tables.size() > 1 && std::ranges::any_of(tables, is_context_table))
+        throw CorruptError("coder section has a context table beside others");
+    return tables;
+}
 
 /// Ranked tables are in plane 0, agree on the extra bits, and those fill spare bits exactly.
 void check_rankings(const Coder& coder) {
@@ -148,13 +164,16 @@ Coder read_coder(Cursor& cursor, LayoutId layout) {
     if (properties.base_limit != 0) coder.base = cursor.read<std::uint16_t>("coder section");
     if (coder.base > properties.base_limit) throw CorruptError("coder section has a wrong base");
     coder.planes.resize(properties.planes);
-    for (auto& tables : coder.planes) {
-        const std::size_t count = cursor.read<std::uint8_t>("coder section");
-        if (count > max_tables) throw CorruptError("coder section has too many tables");
-        for (std::size_t i = 0; i < count; ++i) tables.push_back(read_table(cursor));
-        if (tables.size() > 1 && std::ranges::any_of(tables, is_context_table))
-            throw CorruptError("coder section has a context table beside others");
-    }
+    for (auto& tables : coder.planes) tables = read_tables(cursor, 0);
+    check_rankings(coder);
+    return coder;
+}
+
+Coder read_difference_coder(Cursor& cursor, LayoutId layout, std::size_t planes) {
+    Coder coder;
+    coder.layout = layout;
+    coder.planes.resize(planes);
+    for (auto& tables : coder.planes) tables = read_tables(cursor, coder.properties().width);
     check_rankings(coder);
     return coder;
 }

@@ -73,5 +73,7 @@ struct Coder {
 void write_coder(std::vector<std::uint8_t>& out, const Coder& coder);
 /// Throws CorruptError, or UnsupportedVersionError for an unknown table kind.
 Coder read_coder(Cursor& cursor, LayoutId layout);
+/// The same of `planes` planes of a difference, whose tables may follow the base.
+Coder read_difference_coder(Cursor& cursor, LayoutId layout, std::size_t planes);
 
 }  // namespace zipnn

@@ -45,7 +45,7 @@ std::vector<std::uint8_t> ContextDecoder::decode_rows(Bytes words, RansState& st
     return classes;
 }
 
-void ContextDecoder::decode(Bytes payload, std::uint64_t first, std::size_t n, std::uint8_t* out) const {
+void ContextDecoder::decode(Bytes payload, const Place& place, std::size_t n, std::uint8_t* out) const {
     const std::size_t low_size = table_.low_apart ? (n + 7) / 8 : 0;
     if (payload.size() < lanes_size + low_size) throw CorruptError("coded plane is too short");
     RansState state{};
@@ -54,12 +54,20 @@ void ContextDecoder::decode(Bytes payload, std::uint64_t first, std::size_t n, s
     if (std::ranges::any_of(state.lanes, [](auto lane) { return lane < rans_floor; }))
         throw CorruptError("coded plane has a wrong state");
     const Bytes words = payload.subspan(lanes_size, payload.size() - lanes_size - low_size);
-    const auto rows = decode_rows(words, state, table_.rows_of(first, n));
-    std::array<std::uint8_t, tile_elements> contexts;
+    const std::uint64_t first = place.first;
+    const auto rows =
+        table_.by_base ? std::vector<std::uint8_t>() : decode_rows(words, state, table_.rows_of(first, n));
+    std::array<std::uint8_t, tile_elements> contexts{};
     for (std::size_t done = 0; done < n; done += tile_elements) {
         const std::size_t count = std::min(tile_elements, n - done);
-        const std::uint64_t row = (first + done) / table_.row_length - first / table_.row_length;
-        table_.fill_contexts(first + done, count, rows.data() + row, contexts.data());
+        if (table_.by_base) {
+            const std::size_t width = place.base.size() / n;
+            active_kernels().classify(*table_.by_base, width, place.base.data() + done * width, count,
+                                      contexts.data());
+        } else {
+            const std::uint64_t row = (first + done) / table_.row_length - first / table_.row_length;
+            table_.fill_contexts(first + done, count, rows.data() + row, contexts.data());
+        }
         if (!active_kernels().rans_decode(slots_.data(), contexts.data(), count, words, state, out + done))
             throw CorruptError("coded plane is damaged");
     }

@@ -14,9 +14,9 @@ class ContextDecoder {
   public:
     explicit ContextDecoder(const ContextTable& table);
 
-    /// The `n` symbols of a chunk that begins with element `first` of the tensor. `slack` bytes behind the
-    /// payload can be read. Throws CorruptError unless the payload is exactly their code.
-    void decode(Bytes payload, std::uint64_t first, std::size_t n, std::uint8_t* out) const;
+    /// The `n` symbols of a chunk. `slack` bytes behind the payload can be read. Throws CorruptError unless
+    /// the payload is exactly their code.
+    void decode(Bytes payload, const Place& place, std::size_t n, std::uint8_t* out) const;
 
   private:
     std::vector<std::uint8_t> decode_rows(Bytes words, RansState& state, std::size_t count) const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "entropy/cost.hpp"
+#include "frame/scratch.hpp"
 #include "simd/kernels.hpp"
 
 namespace zipnn {
@@ -65,6 +66,11 @@ ContextEncoder::ContextEncoder(const ContextTable& table)
         for (std::size_t symbol = 0; symbol < 256; ++symbol)
             unseen_[i << 8 | symbol] = table.contexts[i][symbol] == 0;
     }
+    const std::size_t symbols = table.low_apart ? 128 : 256;
+    complete_ = std::ranges::all_of(table.contexts, [&](const Frequencies& context) {
+        return std::all_of(context.begin(), context.begin() + static_cast<std::ptrdiff_t>(symbols),
+                           [](auto frequency) { return frequency != 0; });
+    });
     if (table.row_classes > 1) {
         row_codes_.resize(256);
         build_codes(table.rows, row_codes_.data());
@@ -83,19 +89,22 @@ std::vector<std::uint8_t> ContextEncoder::classes_of_rows(Bytes symbols, std::ui
     return classes;
 }
 
-void ContextEncoder::encode(Bytes plane, std::uint64_t first, std::vector<std::uint8_t>& out,
+void ContextEncoder::encode(Bytes plane, const Place& place, std::vector<std::uint8_t>& out,
                             std::vector<std::uint32_t>& unseen) const {
     const std::size_t n = plane.size();
-    std::vector<std::uint8_t> upper;
-    if (table_.low_apart) {
-        upper.resize(n);
-        std::ranges::transform(plane, upper.begin(), [](std::uint8_t byte) { return byte >> 1; });
+    thread_local Scratch upper, context_memory, word_memory;
+    if (table_.low_apart)
+        std::ranges::transform(plane, upper.reserve(n), [](std::uint8_t byte) { return byte >> 1; });
+    const Bytes symbols = table_.low_apart ? Bytes(upper.data(), n) : plane;
+    std::uint8_t* contexts = context_memory.reserve(n);
+    std::vector<std::uint8_t> classes;
+    if (table_.by_base) {
+        active_kernels().classify(*table_.by_base, place.base.size() / n, place.base.data(), n, contexts);
+    } else {
+        classes = classes_of_rows(symbols, place.first);
+        table_.fill_contexts(place.first, n, classes.data(), contexts);
     }
-    const Bytes symbols = table_.low_apart ? Bytes(upper) : plane;
-    const std::vector<std::uint8_t> classes = classes_of_rows(symbols, first);
-    std::vector<std::uint8_t> contexts(n);
-    table_.fill_contexts(first, n, classes.data(), contexts.data());
-    for (std::size_t begin = 0; begin < n; begin += tile_elements) {
+    for (std::size_t begin = 0; begin < n && !complete_; begin += tile_elements) {
         const std::size_t end = std::min(n, begin + tile_elements);
         std::uint8_t any = 0;
         for (std::size_t i = begin; i < end; ++i) any |= unseen_[std::size_t{contexts[i]} << 8 | symbols[i]];
@@ -104,18 +113,18 @@ void ContextEncoder::encode(Bytes plane, std::uint64_t first, std::vector<std::u
                 unseen.push_back(static_cast<std::uint32_t>(i));
     }
 
-    std::vector<std::uint8_t> words(2 * (n + classes.size()));
-    RansState state{{}, words.size()};
+    const std::size_t room = 2 * (n + classes.size());
+    std::uint8_t* words = word_memory.reserve(room);
+    RansState state{{}, room};
     state.lanes.fill(rans_floor);
     const Kernels& kernels = active_kernels();
-    kernels.rans_encode(codes_.data(), contexts.data(), symbols.data(), n, words.data(), state);
+    kernels.rans_encode(codes_.data(), contexts, symbols.data(), n, words, state);
     if (table_.row_classes > 1) {
         const std::vector<std::uint8_t> context(classes.size());
-        kernels.rans_encode(row_codes_.data(), context.data(), classes.data(), classes.size(), words.data(),
-                            state);
+        kernels.rans_encode(row_codes_.data(), context.data(), classes.data(), classes.size(), words, state);
     }
     for (const std::uint32_t lane : state.lanes) append_le(out, lane);
-    append(out, Bytes(words).subspan(state.at));
+    append(out, Bytes(words, room).subspan(state.at));
     if (table_.low_apart) append_low_bits(plane, out);
 }
 

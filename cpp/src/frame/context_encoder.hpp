@@ -31,9 +31,9 @@ class ContextEncoder {
   public:
     explicit ContextEncoder(const ContextTable& table);
 
-    /// Appends the code of the plane of a chunk that begins with element `first` of the tensor. Positions
-    /// of symbols that have no code are appended to `unseen`.
-    void encode(Bytes plane, std::uint64_t first, std::vector<std::uint8_t>& out,
+    /// Appends the code of the plane of a chunk. Positions of symbols that have no code are appended to
+    /// `unseen`.
+    void encode(Bytes plane, const Place& place, std::vector<std::uint8_t>& out,
                 std::vector<std::uint32_t>& unseen) const;
 
   private:
@@ -43,6 +43,7 @@ class ContextEncoder {
     RowCosts costs_;
     std::vector<RansCode> codes_;       ///< of the contexts in order
     std::vector<std::uint8_t> unseen_;  ///< the same: 1 for symbols without a code
+    bool complete_ = false;             ///< whether all symbols have codes in all contexts
     std::vector<RansCode> row_codes_;
 };
 

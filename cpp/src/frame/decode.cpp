@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <string>
 
-#include "frame/chunk_decoder.hpp"
 #include "frame/coder.hpp"
+#include "frame/thread_decoder.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 #include "zipnn/pool.hpp"
@@ -13,18 +12,12 @@
 namespace zipnn {
 namespace {
 
-/// A decoder's memory is kept for the next chunk, and the next frame, of the thread.
-ChunkDecoder& thread_decoder() {
-    thread_local const auto decoder = std::make_unique<ChunkDecoder>();
-    return *decoder;
-}
-
 /// `start`: of the chunk in the data.
 void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t start, std::uint64_t checksum,
                   MutableBytes out) {
     const Layout& layout = tables.coder().properties();
     if (layout.planes != 0)
-        return thread_decoder().decode(tables, payload, start / layout.width, checksum, out);
+        return thread_decoder().decode(tables, payload, Place{start / layout.width}, checksum, out);
     if (payload.size() != out.size()) throw CorruptError("stored payload has a wrong size");
     std::ranges::copy(payload, out.begin());
     if (xxh3_64(out) != checksum) throw CorruptError("checksum differs");
@@ -35,6 +28,8 @@ void decode_chunk(const DecodeTables& tables, Bytes payload, std::uint64_t start
 void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::size_t count, MutableBytes out,
                    unsigned threads) {
     if (head.reference) throw FormatError("a reference frame holds no data");
+    if (head.difference)
+        throw FormatError("the frame is a difference to a base, which is needed to decode it");
     if (head.coder->layout == LayoutId::zstd) throw FormatError("zstd payloads are not decoded here");
     if (first > head.chunk_count() || count > head.chunk_count() - first)
         throw std::invalid_argument("no such chunk");
@@ -61,6 +56,7 @@ void decode_chunks(const Head& head, Bytes payloads, std::size_t first, std::siz
 std::string codec_name(const Head& head) {
     if (head.reference) return "reference";
     const Coder& coder = *head.coder;
+    if (head.difference && head.difference->form == Difference::Form::identical) return "identical";
     if (coder.layout == LayoutId::stored || coder.layout == LayoutId::zstd) return coder.properties().name;
     bool any = false, huffman = false, layered = false, rans = false;
     for (const auto& tables : coder.planes) {

@@ -1,126 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
+#include "frame/chunk_encoder.hpp"
 #include "frame/coder.hpp"
 #include "frame/head.hpp"
 #include "frame/plane_encoder.hpp"
-#include "frame/scratch.hpp"
 #include "frame/train.hpp"
-#include "simd/kernels.hpp"
+#include "frame/turns.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
 #include "zipnn/pool.hpp"
 
 namespace zipnn {
 namespace {
-
-/// Adds the escapes of the elements outside a layout's window; the first element is number `first`.
-void add_exponent_escapes(const Layout& layout, unsigned base, Bytes elements, std::size_t first,
-                          std::vector<std::uint32_t>& escapes) {
-    const std::size_t n = elements.size() / layout.width;
-    for (std::size_t i = 0; i < n; ++i) {
-        const unsigned exponent =
-            load_le<std::uint16_t>(elements.data() + (i + 1) * layout.width - 2) >> 7 & 0xffU;
-        if (exponent != 0 && exponent - base - 1 >= window_exponents)
-            escapes.push_back(static_cast<std::uint32_t>(first + i) | escape_exponent | exponent << 24);
-    }
-}
-
-/// Elements that are split at a time: escapes are looked for where a part of a chunk has some.
-constexpr std::size_t split_at_once = 512;
-
-/// Splits the elements of a chunk into planes. Returns the escapes of those outside the layout's window.
-std::vector<std::uint32_t> split_chunk(const Coder& coder, Bytes elements,
-                                       const std::array<std::uint8_t*, max_planes>& planes) {
-    const Layout& layout = coder.properties();
-    const std::size_t n = elements.size() / layout.width;
-    std::vector<std::uint32_t> escapes;
-    if (!layout.windowed()) {
-        active_kernels().split(coder.layout, coder.base, elements.data(), n, planes.data());
-        return escapes;
-    }
-    std::array<std::uint8_t*, max_planes> part = planes;
-    for (std::size_t first = 0; first < n; first += split_at_once) {
-        const std::size_t count = std::min(split_at_once, n - first);
-        const Bytes data = elements.subspan(first * layout.width, count * layout.width);
-        if (active_kernels().split(coder.layout, coder.base, data.data(), count, part.data()))
-            add_exponent_escapes(layout, coder.base, data, first, escapes);
-        for (std::size_t p = 0; p < layout.planes; ++p) part[p] += count;
-    }
-    return escapes;
-}
-
-/// Plane 0 and, where they do not share another plane's bytes, its extra bits.
-void encode_first_plane(const PlaneEncoder& encoder, Bytes symbols, std::uint64_t first,
-                        std::span<const std::uint32_t> exponents, std::uint8_t* second_plane,
-                        std::vector<std::uint8_t>& out) {
-    const Coder& coder = encoder.coder();
-    const unsigned bits = coder.extra_bits();
-    if (!coder.extra_packed()) {
-        encoder.encode(0, symbols, first, exponents, {second_plane, 8 - bits}, out);
-        return;
-    }
-    thread_local Scratch scratch;
-    const ExtraBits extra{scratch.reserve(symbols.size()), 0};
-    std::fill_n(extra.bytes, symbols.size(), std::uint8_t{0});
-    if (!encoder.encode(0, symbols, first, exponents, extra, out)) return;
-    const std::size_t at = out.size();
-    out.resize(at + packed_size(bits, symbols.size()));
-    active_kernels().pack(bits, extra.bytes, symbols.size(), out.data() + at);
-}
-
-/// Appends the payload of a chunk that is made of planes and begins with byte `start` of the data.
-void encode_chunk(const PlaneEncoder& encoder, Bytes chunk, std::uint64_t start,
-                  std::vector<std::uint8_t>& out) {
-    const Coder& coder = encoder.coder();
-    const Layout& layout = coder.properties();
-    const std::size_t n = chunk.size() / layout.width;
-    const std::uint64_t first = start / layout.width;
-    std::array<std::uint8_t*, max_planes> planes{};
-    thread_local std::array<Scratch, max_planes> scratch;
-    for (std::size_t p = 0; p < layout.planes; ++p) planes[p] = scratch[p].reserve(n);
-    const std::vector<std::uint32_t> exponents = split_chunk(coder, chunk.first(n * layout.width), planes);
-    encode_first_plane(encoder, {planes[0], n}, first, exponents, planes[1], out);
-    for (std::size_t p = 1; p < layout.planes; ++p) encoder.encode(p, {planes[p], n}, first, {}, {}, out);
-    append(out, chunk.subspan(n * layout.width));
-}
-
-/// Tasks that are worked on side by side take their turns here, in order.
-class Turns {
-  public:
-    /// Runs `act` when all lower turns are over; false if one of them gave up.
-    template <typename Act>
-    bool take(std::size_t turn, Act act) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return next_ == turn || given_up_; });
-        if (given_up_) return false;
-        given_up_ = !act();
-        ++next_;
-        changed_.notify_all();
-        return !given_up_;
-    }
-    void give_up() {
-        const std::lock_guard lock(mutex_);
-        given_up_ = true;
-        changed_.notify_all();
-    }
-    bool given_up() {
-        const std::lock_guard lock(mutex_);
-        return given_up_;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t next_ = 0;
-    bool given_up_ = false;
-};
 
 template <typename Value>
 Value named(const std::unordered_map<std::string, Value>& values, const std::string& name, const char* what) {
@@ -190,7 +86,7 @@ Encoder::Encoder(Family family, std::uint64_t data_size, Level level, unsigned t
     : state_(std::make_unique<State>(State{family, data_size, level, threads, {}, {}, {}, {}})) {
     const std::uint64_t elements = data_size / state_->width();
     state_->plan = plan_sample(elements, state_->width());
-    if (level == Level::max) state_->rows = plan_rows(shape, elements);
+    if (level != Level::fast) state_->rows = plan_rows(shape, elements);
 }
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;
@@ -245,7 +141,10 @@ bool Encoder::encode(Bytes window, const PayloadSink& sink) {
                 window.subspan(i * chunk, std::min<std::uint64_t>(chunk, window.size() - i * chunk));
             thread_local std::vector<std::uint8_t> coding;
             coding.clear();
-            if (coded) encode_chunk(*state_->planes, data, done + i * chunk, coding);
+            if (coded) {
+                const std::uint64_t first = (done + i * chunk) / state_->coder.properties().width;
+                encode_chunk(*state_->planes, data, Place{first}, coding);
+            }
             const Bytes payload = coded ? Bytes(coding) : data;
             entries[i] = {payload.size(), xxh3_64(data)};
             turns.take(i, [&] {

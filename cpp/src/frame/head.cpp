@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "frame/coder.hpp"
+#include "frame/difference_section.hpp"
 #include "frame/head.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/frame.hpp"
@@ -12,7 +13,7 @@ namespace zipnn {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> magic = {0x9A, 0x5A, 0x4E, 0x46};
-constexpr std::uint8_t flag_big_endian = 1, flag_reference = 2, flag_attachment = 4;
+constexpr std::uint8_t flag_big_endian = 1, flag_reference = 2, flag_attachment = 4, flag_difference = 8;
 constexpr std::size_t checksum_at = 28, after_checksum = 36;
 constexpr std::uint64_t max_padding = 7;
 
@@ -28,7 +29,9 @@ void check_magic_and_version(Bytes prefix) {
         throw FormatError("not a zipnn frame");
     if (prefix.size() > 4 && prefix[4] != format_version)
         throw UnsupportedVersionError("frame of format version " + std::to_string(prefix[4]) +
-                                      ": a newer zipnn is needed");
+                                      (prefix[4] > format_version
+                                           ? " needs zipnn >= " + std::to_string(prefix[4]) + ".0"
+                                           : std::string(" is not known")));
 }
 
 /// ceil(data / chunk) without overflow.
@@ -81,7 +84,8 @@ std::uint32_t read_description(Cursor& cursor, Head& head) {
 }
 
 void read_reference(Cursor& cursor, Head& head) {
-    if (head.layout != 0) throw CorruptError("reference frame has a layout");
+    if (head.layout != 0 || (head.description.flags & flag_difference) != 0)
+        throw CorruptError("reference frame has a layout");
     head.reference = read_name(cursor, cursor.read<std::uint16_t>("frame head"));
     head.offsets.push_back(head.head_size);
 }
@@ -114,6 +118,30 @@ void read_chunks(Cursor& cursor, Head& head) {
         head.checksums.push_back(cursor.read<std::uint64_t>("chunk table"));
         if (!is_payload_size(head.coder->layout, size, head.chunk_size(i)))
             throw CorruptError("chunk " + std::to_string(i) + " has a payload of a wrong size");
+    }
+}
+
+/// Coder section and chunk table of a difference.
+void read_difference(Cursor& cursor, Head& head) {
+    const Layout& layout = layout_of(static_cast<LayoutId>(head.layout));
+    if (!is_difference_layout(static_cast<LayoutId>(head.layout)))
+        throw UnsupportedVersionError("difference of an unknown layout: a newer zipnn is needed");
+    if (head.chunk_log2 > max_coded_chunk_log2) throw CorruptError("frame head has a wrong chunk size");
+    if (head.data_size == 0 || head.data_size % layout.width != 0)
+        throw CorruptError("frame head of a difference has a wrong size");
+    Coder coder;
+    head.difference = read_difference_section(cursor, static_cast<LayoutId>(head.layout), coder);
+    head.coder = std::make_shared<const Coder>(std::move(coder));
+    head.chunk_bytes = static_cast<std::uint64_t>(layout.width) << head.chunk_log2;
+    head.offsets.push_back(head.head_size);
+    if (head.difference->form == Difference::Form::identical) return;
+    const std::uint64_t count = chunks_for(head.data_size, head.chunk_bytes);
+    if (count > cursor.left() / difference_entry_size) throw CorruptError("chunk table runs past the head");
+    for (std::uint64_t i = 0; i < count; ++i) {
+        head.offsets.push_back(head.offsets.back() + cursor.read<std::uint32_t>("chunk table"));
+        head.checksums.push_back(cursor.read<std::uint64_t>("chunk table"));
+        head.difference->base_hashes.push_back(cursor.read<std::uint64_t>("chunk table"));
+        head.difference->payload_hashes.push_back(cursor.read<std::uint64_t>("chunk table"));
     }
 }
 
@@ -173,7 +201,8 @@ Head parse_head(Bytes bytes, std::uint64_t available) {
     head.description.kind = bytes[6];
     head.description.flags = bytes[7];
     if (head.layout >= layout_count || head.description.kind > 2 ||
-        (head.description.flags & ~(flag_big_endian | flag_reference | flag_attachment)) != 0)
+        (head.description.flags & ~(flag_big_endian | flag_reference | flag_attachment | flag_difference)) !=
+            0)
         throw UnsupportedVersionError("frame uses an unknown layout, kind or flag: a newer zipnn is needed");
     head.frame_size = load_le<std::uint64_t>(bytes.data() + 12);
     head.data_size = load_le<std::uint64_t>(bytes.data() + 20);
@@ -188,6 +217,8 @@ Head parse_head(Bytes bytes, std::uint64_t available) {
     Cursor cursor(whole.take(whole.left() - attachment, "frame head"));
     if ((head.description.flags & flag_reference) != 0)
         read_reference(cursor, head);
+    else if ((head.description.flags & flag_difference) != 0)
+        read_difference(cursor, head);
     else
         read_chunks(cursor, head);
     if (cursor.left() != 0) throw CorruptError("frame head has stray bytes");
@@ -222,6 +253,22 @@ std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunk
         append_le(sections, chunk.payload_size);
         append_le(sections, chunk.checksum);
     }
+    return serialise(static_cast<std::uint8_t>(coder.layout), chunks.log2, description, frame_size, data_size,
+                     sections);
+}
+
+std::vector<std::uint8_t> write_difference_head(const Difference& difference, const Coder& coder,
+                                                const ChunkTable& chunks, Description description,
+                                                std::uint64_t frame_size, std::uint64_t data_size) {
+    std::vector<std::uint8_t> sections;
+    write_difference_section(sections, difference, coder);
+    for (std::size_t i = 0; i < chunks.entries.size(); ++i) {
+        append_le(sections, chunks.entries[i].payload_size);
+        append_le(sections, chunks.entries[i].checksum);
+        append_le(sections, difference.base_hashes[i]);
+        append_le(sections, difference.payload_hashes[i]);
+    }
+    description.flags |= flag_difference;
     return serialise(static_cast<std::uint8_t>(coder.layout), chunks.log2, description, frame_size, data_size,
                      sections);
 }

@@ -27,4 +27,9 @@ std::vector<std::uint8_t> write_head(const Coder& coder, const ChunkTable& chunk
                                      const Description& description, std::uint64_t frame_size,
                                      std::uint64_t data_size);
 
+/// The head of a difference, whose description has no such flag.
+std::vector<std::uint8_t> write_difference_head(const Difference& difference, const Coder& coder,
+                                                const ChunkTable& chunks, Description description,
+                                                std::uint64_t frame_size, std::uint64_t data_size);
+
 }  // namespace zipnn

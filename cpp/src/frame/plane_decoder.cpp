@@ -24,12 +24,12 @@ DecodeTables::DecodeTables(const Coder& coder, Bytes readable, std::uint64_t ele
     }
 }
 
-void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::uint64_t first,
+void PlaneDecoder::open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, const Place& place,
                         std::size_t n) {
     tables_ = &tables;
     plane_tables_ = &tables.coder().planes[plane];
     plane_ = plane;
-    first_ = first;
+    place_ = place;
     n_ = n;
     symbol_escapes_.clear();
     exponent_escapes_.clear();
@@ -98,7 +98,7 @@ Bytes PlaneDecoder::with_slack(Bytes payload) {
 Bytes PlaneDecoder::memory() const { return mode_ == PlaneMode::stored ? Bytes(stored_, n_) : Bytes(); }
 
 void PlaneDecoder::decode_ahead(Bytes next) {
-    if (has_contexts()) tables_->contexts(plane_)->decode(coded_, first_, n_, decoded_.reserve(n_));
+    if (has_contexts()) tables_->contexts(plane_)->decode(coded_, place_, n_, decoded_.reserve(n_));
     if (!tiled()) return;
     Ahead ahead{next};
     // By table, so that one table at a time is in the nearest cache and tiles go side by side.

@@ -45,9 +45,8 @@ class DecodeTables {
 /// One plane of one chunk, given out tile by tile. An object is used for chunk after chunk.
 class PlaneDecoder {
   public:
-    /// Reads mode and data of plane `plane` of `n` bytes of a chunk that begins with element `first` of the
-    /// tensor. Throws CorruptError.
-    void open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, std::uint64_t first,
+    /// Reads mode and data of plane `plane` of `n` bytes of a chunk. Throws CorruptError.
+    void open(const DecodeTables& tables, std::size_t plane, Cursor& cursor, const Place& place,
               std::size_t n);
 
     /// Decodes what does not go tile by tile, before `tile`: Huffman codes, which go several tiles at a time,
@@ -93,7 +92,7 @@ class PlaneDecoder {
     const DecodeTables* tables_ = nullptr;
     const std::vector<Table>* plane_tables_ = nullptr;
     std::size_t plane_ = 0, n_ = 0;
-    std::uint64_t first_ = 0;
+    Place place_;
     PlaneMode mode_ = PlaneMode::stored;
     const std::uint8_t* stored_ = nullptr;
     std::uint8_t value_ = 0;

@@ -186,12 +186,13 @@ void append_escapes(std::vector<std::uint8_t>& out, const std::vector<std::uint3
 
 }  // namespace
 
-void PlaneEncoder::encode_contexts(const ContextEncoder& encoder, Bytes symbols, std::uint64_t first,
+void PlaneEncoder::encode_contexts(const ContextEncoder& encoder, Bytes symbols, const Place& place,
                                    std::span<const std::uint32_t> exponents,
                                    std::vector<std::uint8_t>& out) const {
-    std::vector<std::uint8_t> payload;
+    thread_local std::vector<std::uint8_t> payload;
+    payload.clear();
     std::vector<std::uint32_t> unseen, escapes;
-    encoder.encode(symbols, first, payload, unseen);
+    encoder.encode(symbols, place, payload, unseen);
     if (exponents.empty() && payload.size() + 4 * unseen.size() >= symbols.size()) {
         out.push_back(static_cast<std::uint8_t>(PlaneMode::stored));
         return append(out, symbols);
@@ -204,7 +205,7 @@ void PlaneEncoder::encode_contexts(const ContextEncoder& encoder, Bytes symbols,
     append_escapes(out, escapes);
 }
 
-bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::uint64_t first,
+bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, const Place& place,
                           std::span<const std::uint32_t> exponents, ExtraBits extra,
                           std::vector<std::uint8_t>& out) const {
     const auto put_mode = [&](PlaneMode mode) { out.push_back(static_cast<std::uint8_t>(mode)); };
@@ -214,7 +215,7 @@ bool PlaneEncoder::encode(std::size_t plane, Bytes symbols, std::uint64_t first,
         return false;
     }
     if (planes_[plane].contexts) {
-        encode_contexts(*planes_[plane].contexts, symbols, first, exponents, out);
+        encode_contexts(*planes_[plane].contexts, symbols, place, exponents, out);
         return false;
     }
     if (coder_.planes[plane].empty() && exponents.empty()) {

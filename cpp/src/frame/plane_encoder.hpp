@@ -26,10 +26,10 @@ class PlaneEncoder {
 
     const Coder& coder() const { return coder_; }
 
-    /// Appends mode and data of a plane of a chunk that begins with element `first` of the tensor.
+    /// Appends mode and data of a plane of a chunk.
     /// `exponents`: escapes of elements outside a window, sorted; only for plane 0. Its ranked tables put the
     /// extra bits where `extra` says, one byte an element. Returns whether tiles have classes.
-    bool encode(std::size_t plane, Bytes symbols, std::uint64_t first,
+    bool encode(std::size_t plane, Bytes symbols, const Place& place,
                 std::span<const std::uint32_t> exponents, ExtraBits extra,
                 std::vector<std::uint8_t>& out) const;
 
@@ -41,7 +41,7 @@ class PlaneEncoder {
     };
     struct Tile;
 
-    void encode_contexts(const ContextEncoder& encoder, Bytes symbols, std::uint64_t first,
+    void encode_contexts(const ContextEncoder& encoder, Bytes symbols, const Place& place,
                          std::span<const std::uint32_t> exponents, std::vector<std::uint8_t>& out) const;
 
     Tile encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra, std::uint8_t* target) const;

@@ -187,17 +187,6 @@ class Model {
     std::vector<Histogram> counts_;
 };
 
-/// Whether bit 0, as the sign of rotated floats, says nothing of the other bits and nothing is known of it.
-bool has_free_low_bit(Bytes symbols) {
-    const Histogram whole = histogram_of(symbols);
-    Histogram upper{};
-    for (std::size_t symbol = 0; symbol < 256; ++symbol) upper[symbol >> 1] += whole[symbol];
-    // Of random bits the sample would tell 127/2 log2(e) bits.
-    constexpr std::uint64_t told = 92 * cost_of_bit;
-    const std::uint64_t bits = symbols.size() * cost_of_bit;
-    return entropy_cost(whole) + 2 * told + bits / 1024 >= entropy_cost(upper) + bits;
-}
-
 }  // namespace
 
 RowPlan plan_rows(std::span<const std::uint64_t> shape, std::uint64_t elements) {
@@ -217,6 +206,16 @@ RowPlan plan_rows(std::span<const std::uint64_t> shape, std::uint64_t elements) 
             plan.ranges.emplace_back(i * rows / wanted * length, length);
     }
     return plan;
+}
+
+bool has_free_low_bit(Bytes symbols) {
+    const Histogram whole = histogram_of(symbols);
+    Histogram upper{};
+    for (std::size_t symbol = 0; symbol < 256; ++symbol) upper[symbol >> 1] += whole[symbol];
+    // Of random bits the sample would tell 127/2 log2(e) bits.
+    constexpr std::uint64_t told = 92 * cost_of_bit;
+    const std::uint64_t bits = symbols.size() * cost_of_bit;
+    return entropy_cost(whole) + 2 * told + bits / 1024 >= entropy_cost(upper) + bits;
 }
 
 ContextTraining train_contexts(RowSample sample) {

@@ -16,6 +16,7 @@
 
 #define ZIPNN_TARGET avx2
 #include "simd/generic/backward.hpp"
+#include "simd/generic/difference.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -67,6 +68,11 @@ const Kernels avx2_kernels = {
     .layered_encode = avx2::vectors::layered_encode<Layered256>,
     .rans_decode = avx2::x86::rans_decode,
     .rans_encode = avx2::rans_encode,
+    .subtract = avx2::subtract,
+    .add = avx2::add,
+    .add_sparse = avx2::add_sparse,
+    .find_changes = avx2::find_changes,
+    .classify = avx2::classify,
     .backward_decode = avx2::backward_decode,
     .merge_moved16 = avx2::merge_moved16,
     .merge_moved32 = avx2::merge_moved32,

@@ -26,6 +26,7 @@
 
 #define ZIPNN_TARGET avx512
 #include "simd/generic/backward.hpp"
+#include "simd/generic/difference.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -74,6 +75,11 @@ const Kernels avx512_kernels = {
     .layered_encode = avx512::vectors::layered_encode<avx512::x86::Vector>,
     .rans_decode = avx512::x86::rans_decode,
     .rans_encode = avx512::rans_encode,
+    .subtract = avx512::subtract,
+    .add = avx512::add,
+    .add_sparse = avx512::add_sparse,
+    .find_changes = avx512::find_changes,
+    .classify = avx512::classify,
     .backward_decode = avx512::backward_decode,
     .merge_moved16 = avx512::merge_moved16,
     .merge_moved32 = avx512::merge_moved32,

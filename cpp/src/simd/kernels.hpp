@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <span>
 
+#include "entropy/base_classes.hpp"
 #include "entropy/huffman_table.hpp"
 #include "entropy/layered_table.hpp"
 #include "entropy/ranking.hpp"
 #include "entropy/rans.hpp"
 #include "fields/layout.hpp"
 #include "simd/prefetch.hpp"
+#include "zipnn/order.hpp"
 
 /// The boundary between the format and its inner loops.
 ///
@@ -140,6 +142,25 @@ struct Kernels {
     /// for each symbol in front of it.
     void (*rans_encode)(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
                         std::size_t n, std::uint8_t* words, RansState& state);
+
+    /// The difference of `n` elements of `width` bytes to those of a base, and back: zigzag codes of
+    /// differences in the elements' order (docs/format.md, 2.8). `out` may be the base.
+    void (*subtract)(Order order, std::size_t width, const std::uint8_t* data, const std::uint8_t* base,
+                     std::size_t n, std::uint8_t* z);
+    void (*add)(Order order, std::size_t width, const std::uint8_t* base, const std::uint8_t* z,
+                std::size_t n, std::uint8_t* out);
+
+    /// Adds `count` differences to the elements at these positions, no two alike.
+    void (*add_sparse)(Order order, std::size_t width, const std::uint32_t* positions, const std::uint8_t* z,
+                       std::size_t count, std::uint8_t* elements);
+
+    /// The positions of elements that differ, of which there is room for `n`. Returns how many.
+    std::size_t (*find_changes)(std::size_t width, const std::uint8_t* data, const std::uint8_t* base,
+                                std::size_t n, std::uint32_t* positions);
+
+    /// The class of each of `n` elements of a base.
+    void (*classify)(const BaseClasses& classes, std::size_t width, const std::uint8_t* base, std::size_t n,
+                     std::uint8_t* contexts);
 
     /// Decodes one or four Huffman streams of RFC 8878. False if one is not used up exactly. Safe on any
     /// streams: reads and writes stay within them and their targets.

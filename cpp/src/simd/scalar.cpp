@@ -5,6 +5,7 @@
 
 #define ZIPNN_TARGET scalar
 #include "simd/generic/backward.hpp"
+#include "simd/generic/difference.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -31,6 +32,11 @@ const Kernels scalar_kernels = {
     .layered_encode = scalar::layered_encode,
     .rans_decode = scalar::rans_decode,
     .rans_encode = scalar::rans_encode,
+    .subtract = scalar::subtract,
+    .add = scalar::add,
+    .add_sparse = scalar::add_sparse,
+    .find_changes = scalar::find_changes,
+    .classify = scalar::classify,
     .backward_decode = scalar::backward_decode,
     .merge_moved16 = scalar::merge_moved16,
     .merge_moved32 = scalar::merge_moved32,

@@ -28,6 +28,7 @@
 #endif
 
 #include "simd/generic/backward.hpp"
+#include "simd/generic/difference.hpp"
 #include "simd/generic/fields.hpp"
 #include "simd/generic/huffman.hpp"
 #include "simd/generic/layered.hpp"
@@ -78,6 +79,11 @@ const Kernels simd128_kernels = {
     .layered_encode = simd128::vectors::layered_encode<Layered128>,
     .rans_decode = simd128::rans_decode,
     .rans_encode = simd128::rans_encode,
+    .subtract = simd128::subtract,
+    .add = simd128::add,
+    .add_sparse = simd128::add_sparse,
+    .find_changes = simd128::find_changes,
+    .classify = simd128::classify,
     .backward_decode = simd128::backward_decode,
     .merge_moved16 = simd128::merge_moved16,
     .merge_moved32 = simd128::merge_moved32,

@@ -10,6 +10,7 @@ from ..errors import CorruptError, FormatError, error_place
 from ..legacy import is_legacy
 from ..storage.filereader import FileReader
 from . import frame_stream, legacy_tensors, safetensors_header
+from .archive.differences import Base
 from .archive.reading import Archive
 from .archive.segments import MAGIC
 from .frame_stream import StreamFile
@@ -64,8 +65,12 @@ class Content(Protocol):
     def original_pieces(self, threads: int = 0) -> Iterator[tuple[int, memoryview]]: ...
 
 
-def open_content(reader: FileReader) -> Content:
+def open_content(reader: FileReader, base: Base | None = None) -> Content:
     """The original in a compressed file; `reader` stays open as long as it is used.
+
+    Args:
+        reader: the compressed file.
+        base: what it is a difference to, if it is an archive that is one.
 
     Raises:
         FormatError: the file is not compressed by zipnn.
@@ -73,7 +78,7 @@ def open_content(reader: FileReader) -> Content:
     """
     head = _head(reader)
     if head.startswith(MAGIC):
-        return Archive(reader)
+        return Archive(reader, base)
     if frame_stream.is_stream(head):
         return StreamFile(reader)
     if is_legacy(head):
@@ -84,6 +89,16 @@ def open_content(reader: FileReader) -> Content:
         if file.compressed:
             return file
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
+
+
+def is_archive(reader: FileReader) -> bool:
+    """Whether it is an archive, by its first bytes."""
+    return _head(reader).startswith(MAGIC)
+
+
+def holds_folder(content: Content) -> bool:
+    """Whether it is the archive of a folder."""
+    return isinstance(content, Archive) and content.index.is_folder
 
 
 def is_old(content: Content) -> bool:

@@ -171,12 +171,6 @@ def test_long_tensors_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert archive.read_tensor_range("t", 49_998, 150_003) == content[49_998:150_003]
 
 
-def test_names_that_come_twice_are_told_apart() -> None:
-    content = FLOATS[:4000].tobytes()
-    archive = archived(content, *(tensor("t", "F32", at, 4000) for at in (0, 4000, 8000)))
-    assert list(archive.tensors) == ["t", "t (2)", "t (3)"]
-
-
 def test_same_bytes_for_any_number_of_threads() -> None:
     content = b"".join(FLOATS[at : at + 9000].tobytes() for at in range(0, 90_000, 9000)) + FLOATS.tobytes()
     tensors = [tensor(f"t{n}", "F32", n * 36_000, 36_000) for n in range(10)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,10 @@ def small_file(craft: Craft) -> bytes:
     return craft.file(pairs, tensors, bytes(96 + 20))
 
 
+def sample() -> bytes:
+    return small_file(Craft())
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_versions_and_byte_orders(version: int, order: str) -> None:
@@ -153,6 +158,26 @@ def test_files_of_gguf_py(endian: str, alignment: int, tmp_path: Path) -> None:
         assert (mine.offset, mine.size) == (theirs.data_offset, theirs.n_bytes)
         assert mine.dtype == theirs.tensor_type.name
         assert mine.big_endian == (endian == "BIG")
+
+
+def test_a_real_file(present_model: Callable[[str], bytes], tmp_path: Path) -> None:
+    package = pytest.importorskip("gguf")
+    path = tmp_path / "model.gguf"
+    path.write_bytes(present_model("smollm2-135m-q4_1.gguf"))
+    found = contents_of(path.read_bytes())
+    expected = sorted(package.GGUFReader(path).tensors, key=lambda tensor: tensor.data_offset)
+    assert [
+        (tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.size) for tensor in found.tensors
+    ] == [
+        (
+            tensor.name,
+            tensor.tensor_type.name,
+            tuple(reversed(tensor.shape.tolist())),
+            tensor.data_offset,
+            tensor.n_bytes,
+        )
+        for tensor in expected
+    ]
 
 
 def test_every_type_has_the_name_that_gguf_py_gives_it() -> None:

@@ -96,6 +96,22 @@ def arrays() -> Arrays:
     }
 
 
+def sample() -> bytes:
+    return npy(np.arange(12.0).reshape(3, 4))
+
+
+def sample_stored() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays())
+    return file.getvalue()
+
+
+def sample_deflated() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays())
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed], ids=["stored", "deflated"])
 def test_archives(save: Callable[..., None]) -> None:
     file = io.BytesIO()
@@ -121,6 +137,20 @@ def test_other_zip_files_with_arrays() -> None:
     assert found(file.getvalue(), contents) == {"a/w": expected(np.arange(5))}
     assert len(contents.deflated) == 1
     assert "broken.npy" in contents.note
+
+
+def test_zip_files_with_checkpoints() -> None:
+    """Their tensors are told apart by the name of the file; a compressed one is a member like any other."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a.safetensors", "b.safetensors"):
+            archive.writestr(name, safetensors.save({"w": np.arange(6.0)}))
+        archive.writestr("c.safetensors", safetensors.save({"w": np.arange(6.0)}), zipfile.ZIP_DEFLATED)
+    data = file.getvalue()
+    contents = contents_of(data)
+    assert found(data, contents) == {f"{name}.safetensors/w": expected(np.arange(6.0)) for name in ("a", "b")}
+    assert len(contents.deflated) == 1
 
 
 def test_a_real_archive(present_model: Callable[[str], bytes]) -> None:

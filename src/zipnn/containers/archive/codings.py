@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from ...errors import CorruptError, UnsupportedVersionError, error_place
 from ...frames import FLAG_BIG_ENDIAN, FrameReader, write_frame
 from ...storage.filereader import Read, fresh_buffer
 from ..contents import Extent
+from .differences import Against, BaseData, DeltaData, parts_of
 from .index import Segment
 from .limits import SEGMENT
 
@@ -31,21 +33,35 @@ class SegmentData(Protocol):
         """All bytes in order; a piece is valid until the next is taken. Raises `CorruptError`."""
 
 
-def open_segment(segment: Segment, read: Read) -> SegmentData:
+def open_segment(segment: Segment, read: Read, against: Against | None = None) -> SegmentData:
     """The data of a segment.
 
     Args:
         segment: of the index.
         read: reads from the archive.
+        against: the archive's base, if it has one.
 
     Raises:
         CorruptError: its frames do not hold what the index says.
         UnsupportedVersionError: it is coded in a way that this zipnn does not know.
     """
+    if segment.coding in ("delta", "base"):
+        return _open_difference(segment, read, against)
     opener = _OPENERS.get(segment.coding)
     if opener is None:
         raise UnsupportedVersionError(f"coded as {segment.coding!r}, which this zipnn does not know")
     return opener(segment, _frames(segment, read))
+
+
+def _open_difference(segment: Segment, read: Read, against: Against | None) -> SegmentData:
+    parts = parts_of(segment.options, segment.size, against.record if against else None)
+    assert against is not None
+    frames = _frames(segment, read)
+    if len(frames) != 1:
+        raise CorruptError("not what a segment consists of")
+    if segment.coding == "base":
+        return BaseData(frames[0], parts, against)
+    return DeltaData(segment.size, frames[0], parts, _from(read, segment.at), against)
 
 
 def _frames(segment: Segment, read: Read) -> list[FrameReader]:
@@ -185,27 +201,34 @@ def encode(data: memoryview, extent: Extent, coding: str, *, family: str, level:
         level, threads: see `frames`.
     """
     if coding != "blocks":
-        return _encode_plain(data, extent.dtype, extent.big_endian, family, level, threads)
+        return _encode_plain(data, extent, family, level, threads)
     fields = blocks.split(data, extent.dtype)
-    return b"".join(_encode_plain(part, dtype, False, "", level, threads) for dtype, part in fields)
+    parts = (_encode_plain(part, Extent(0, len(part), dtype), "", level, threads) for dtype, part in fields)
+    return b"".join(parts)
 
 
-def _encode_plain(
-    data: memoryview, dtype: str, big_endian: bool, family: str, level: str, threads: int
-) -> bytes:
-    size = dtypes.named(dtype).bits // 8
-    if size == 0 or len(data) % size:
-        dtype, size, big_endian = "U8", 1, False
+def _encode_plain(data: memoryview, extent: Extent, family: str, level: str, threads: int) -> bytes:
+    dtype, shape = frame_type(extent, len(data))
+    big_endian = extent.big_endian and dtype == extent.dtype
     return write_frame(
         swapped(data, element_width(dtype)) if big_endian else data,
         dtype=dtype,
-        shape=(len(data) // size,),
+        shape=shape,
         flags=FLAG_BIG_ENDIAN if big_endian else 0,
         level=level,
         threads=threads,
         align=8,
         family=family,
     )
+
+
+def frame_type(extent: Extent, size: int) -> tuple[str, tuple[int, ...]]:
+    """dtype and shape of the frame of an extent of `size` bytes; bytes, if these are no whole elements."""
+    width = dtypes.named(extent.dtype).bits // 8
+    if width == 0 or size % width:
+        return "U8", (size,)
+    count = size // width
+    return extent.dtype, extent.shape if math.prod(extent.shape) == count else (count,)
 
 
 def unit_of(dtype: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import CorruptError, UnsupportedVersionError
 from ..contents import StoredTensor
+from .differences import BaseRecord, BaseTensor
 from .limits import SEGMENT
 
 _FORBIDDEN = frozenset("\0\\:" if os.name == "nt" else "\0")
@@ -90,7 +91,7 @@ class Index:
         tensors: by name; in a folder `FILE:NAME`. `member` is the segment whose inflated data hold it.
         members: the files of a folder; empty for a single file.
         folders: those of a folder that hold no file.
-        base: what a difference needs (see `delta`); None if the archive stands alone.
+        base: what a difference needs; None if the archive stands alone.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Index:
     tensors: Mapping[str, StoredTensor]
     members: tuple[Member, ...] = ()
     folders: tuple[str, ...] = ()
-    base: Mapping[str, Any] | None = None
+    base: BaseRecord | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -118,7 +119,7 @@ def to_json(index: Index) -> bytes:
         document["files"] = [_member_entry(member) for member in index.members]
         document["folders"] = list(index.folders)
     if index.base is not None:
-        document["base"] = dict(index.base)
+        document["base"] = _base_entry(index.base)
     # A name need not be UTF-8; it is there for people, so what cannot be written is replaced.
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
@@ -158,6 +159,11 @@ def _member_entry(member: Member) -> dict[str, Any]:
     return entry
 
 
+def _base_entry(base: BaseRecord) -> dict[str, Any]:
+    tensors = [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape)} for t in base.tensors]
+    return {"name": base.name, "id": base.id, "count": base.count, "tensors": tensors}
+
+
 def parse(text: bytes, frames_end: int) -> Index:
     """The index, checked: its segments give each byte of the original once, from frames without gaps.
 
@@ -178,9 +184,7 @@ def parse(text: bytes, frames_end: int) -> Index:
         tensors = _tensors(document.get("tensors", []), size, len(segments))
         members = _members(document.get("files", []), size) if form == "folder" else ()
         folders = tuple(_relative(entry) for entry in document.get("folders", []))
-        base = document.get("base")
-        if base is not None and not isinstance(base, dict):
-            raise CorruptError("the base is not described")
+        base = _base(document["base"]) if "base" in document else None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
         if isinstance(error, CorruptError | UnsupportedVersionError):
             raise
@@ -211,9 +215,10 @@ def _segment(entry: dict[str, Any]) -> Segment:
     )
     if not pieces or any(piece.size < 1 for piece in pieces) or segment.length < 1:
         raise CorruptError("a segment without an extent")
-    # The members of a zip file are of any size, but their data are not held as a whole.
-    if segment.coding != "deflate" and segment.size > SEGMENT:
-        raise CorruptError(f"segment at {segment.offset}: {segment.size} bytes are more than {SEGMENT}")
+    # Members of a zip file are of any size, and so are all parts of a base: they are not held as a whole.
+    largest = max(piece.size for piece in pieces) if segment.coding == "base" else segment.size
+    if segment.coding != "deflate" and largest > SEGMENT:
+        raise CorruptError(f"segment at {segment.offset}: {largest} bytes are more than {SEGMENT}")
     return segment
 
 
@@ -272,6 +277,14 @@ def _members(entries: list[dict[str, Any]], size: int) -> tuple[Member, ...]:
     if at != size or len({member.name for member in members}) != len(members):
         raise CorruptError("the files do not add up")
     return tuple(members)
+
+
+def _base(entry: dict[str, Any]) -> BaseRecord:
+    tensors = tuple(
+        BaseTensor(_text(tensor["name"]), _text(tensor["dtype"]), tuple(map(_number, tensor["shape"])))
+        for tensor in entry["tensors"]
+    )
+    return BaseRecord(_text(entry["name"]), _text(entry["id"]), _number(entry["count"]), tensors)
 
 
 def _relative(value: Any) -> str:

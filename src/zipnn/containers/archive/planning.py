@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from ..contents import Contents, Deflated, Extent
 from ..sniffing import sniff
 from . import limits
 from .codings import unit_of
+from .differences import BasePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,12 @@ class Part:
     Attributes:
         extents: all of the same type; more than one make a pool.
         deflated: the member that the part is, if it is one; the extent then is its compressed form.
+        base: the counterpart of each extent in a base; empty if they have none.
     """
 
     extents: tuple[Extent, ...]
     deflated: Deflated | None = None
+    base: tuple[BasePlace, ...] = ()
 
     @property
     def size(self) -> int:
@@ -72,7 +76,8 @@ def make_plan(source: Source, contents: Contents) -> list[Part]:
 def _typed(contents: Contents) -> Iterator[Extent]:
     for tensor in contents.tensors:
         if tensor.member is None and tensor.size:
-            yield Extent(tensor.offset, tensor.size, tensor.dtype, tensor.big_endian)
+            shape = tensor.shape if tensor.strides is None else ()
+            yield Extent(tensor.offset, tensor.size, tensor.dtype, tensor.big_endian, shape)
     yield from contents.extents
 
 
@@ -86,7 +91,7 @@ def _disjoint(extents: Iterable[Extent]) -> Iterator[Extent]:
             start += -(start - extent.offset) % width
         size = extent.offset + extent.size - start
         if size > 0:
-            yield replace(extent, offset=start, size=size)
+            yield extent if size == extent.size else replace(extent, offset=start, size=size, shape=())
             end = start + size
 
 
@@ -106,10 +111,18 @@ def _with_gaps(typed: Iterable[Extent], source: Source) -> Iterator[Extent]:
 
 def cut(extent: Extent) -> Iterator[Extent]:
     """An extent in pieces of whole elements that a segment can hold."""
+    if extent.size <= limits.SEGMENT:
+        if extent.size:
+            yield extent
+        return
     unit = unit_of(extent.dtype)
-    step = limits.SEGMENT // unit * unit
+    row = math.prod(extent.shape[1:]) * unit
+    by_rows = len(extent.shape) > 1 and 0 < row <= limits.SEGMENT and row * extent.shape[0] == extent.size
+    step = limits.SEGMENT // row * row if by_rows else limits.SEGMENT // unit * unit
     for start in range(0, extent.size, step):
-        yield replace(extent, offset=extent.offset + start, size=min(step, extent.size - start))
+        size = min(step, extent.size - start)
+        shape = (size // row, *extent.shape[1:]) if by_rows else ()
+        yield replace(extent, offset=extent.offset + start, size=size, shape=shape)
 
 
 def _pools(small: Iterable[Extent]) -> list[Part]:
@@ -124,6 +137,6 @@ def _pools(small: Iterable[Extent]) -> list[Part]:
         if sizes.get(key, 0) + extent.size > limits.POOL:
             pools.append(Part(tuple(open_pools.pop(key))))
             sizes[key] = 0
-        open_pools.setdefault(key, []).append(replace(extent, dtype=key[0], big_endian=key[1]))
+        open_pools.setdefault(key, []).append(replace(extent, dtype=key[0], big_endian=key[1], shape=()))
         sizes[key] = sizes.get(key, 0) + extent.size
     return [*pools, *(Part(tuple(extents)) for extents in open_pools.values())]

@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import os
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from ... import _core
 from ...errors import CorruptError, FormatError, UnsupportedVersionError, error_place
 from ...frames import FrameReader
-from ...storage.filereader import BlockReader, FileReader, Read, fresh_buffer
+from ...storage.filereader import BlockReader, Read, fresh_buffer
+from ...storage.locations import Place
+from ...storage.opening import Location, open_reader
 from ..contents import StoredTensor
 from . import limits
 from .codings import DeflateData, SegmentData, open_segment
+from .differences import Against, Base
 from .index import Index, Member, Segment, parse
 from .segments import FLAG_SEQUENTIAL, FOOTER, HEADER, INDEX_MAGIC, MAGIC
 
@@ -28,7 +29,7 @@ _POOLS_KEPT = 32 << 20
 class Reader(Protocol):
     """An open file, here or elsewhere (see `FileReader`)."""
 
-    path: Path
+    path: Place
     size: int
 
     def read(self, offset: int, size: int) -> memoryview: ...
@@ -36,8 +37,12 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-def open_archive(path: str | os.PathLike[str]) -> Archive:
+def open_archive(path: Location, base: Base | None = None) -> Archive:
     """Open an archive for reading.
+
+    Args:
+        path: the archive.
+        base: what it is a difference to, if it is one.
 
     Raises:
         FormatError: it is not one.
@@ -45,9 +50,9 @@ def open_archive(path: str | os.PathLike[str]) -> Archive:
         UnsupportedVersionError: a newer zipnn wrote it.
         OSError: it cannot be read.
     """
-    reader = FileReader(path)
+    reader = open_reader(path)
     try:
-        return Archive(reader)
+        return Archive(reader, base)
     except BaseException:
         reader.close()
         raise
@@ -56,6 +61,9 @@ def open_archive(path: str | os.PathLike[str]) -> Archive:
 class Archive:
     """An open archive. Its methods may be called from several threads.
 
+    What reads the original raises `BaseRequiredError` where that needs a base that was not given, and
+    `BaseMismatchError` where the base is another.
+
     Attributes:
         path: where it is.
         size: of the archive in bytes.
@@ -63,7 +71,7 @@ class Archive:
         sequential: whether its segments are plain frames in the original's order.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, base: Base | None = None) -> None:
         self._reader = reader
         self.path = reader.path
         self.size = reader.size
@@ -76,7 +84,14 @@ class Archive:
         places.sort(key=lambda place: place[0].offset)
         self._places = places
         self._offsets = [piece.offset for piece, _ in places]
+        self._against: Against | None = None
+        if self.index.base is not None:
+            self._against = Against(self.index.base, base)
+            if base is not None:
+                with error_place(f"file {self.path}"):
+                    base.check(self.index.base)
         self._pools: dict[tuple[int, int], memoryview] = {}
+        self._of_base: dict[int, SegmentData] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Archive:
@@ -185,7 +200,7 @@ class Archive:
     def _segment_range(self, number: int, start: int, stop: int, threads: int) -> memoryview:
         segment = self.segments[number]
         with self._place(segment):
-            if segment.is_pool:
+            if segment.is_pool and segment.coding != "base":
                 return self._pool(segment, threads)[start:stop]
             return self._open(segment, self._reader.read).read_range(start, stop, threads)
 
@@ -206,7 +221,12 @@ class Archive:
         return error_place(f"file {self.path}: segment at {segment.offset}")
 
     def _open(self, segment: Segment, read: Read) -> SegmentData:
-        return open_segment(segment, read)
+        if segment.coding != "base":
+            return open_segment(segment, read, self._against)
+        data = self._of_base.get(segment.at)  # it may have very many parts, which are asked for one by one
+        if data is None:
+            data = self._of_base[segment.at] = open_segment(segment, self._reader.read, self._against)
+        return data
 
     def _check_ends(self) -> tuple[int, int, bool]:
         """Offset and size of the index frame, and whether the archive is sequential."""

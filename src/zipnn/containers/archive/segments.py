@@ -15,6 +15,7 @@ from ...storage.filereader import Source, fresh_buffer
 from ..contents import Deflated, Extent
 from . import limits
 from .codings import encode, unit_of
+from .differences import BasePlace, BaseRecord
 from .index import Index, Piece, Segment, to_json
 from .planning import Part
 
@@ -35,20 +36,31 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """A segment that is to be coded."""
+class Work:
+    """A segment that is to be coded.
+
+    Attributes:
+        pieces: what it is of the original.
+        data: its bytes.
+        extent: says of what type they are.
+        coding: see `codings`.
+        against: as many bytes of a base, where there are such.
+        base: where these are in the base.
+    """
 
     pieces: tuple[Piece, ...]
     data: memoryview
     extent: Extent
     coding: str
+    against: memoryview | None = None
+    base: tuple[BasePlace, ...] = ()
 
     @property
     def is_pool(self) -> bool:
         return len(self.pieces) > 1
 
 
-@dataclass(slots=True)
+@dataclass
 class SegmentWriter:
     """Writes what an archive consists of.
 
@@ -75,16 +87,15 @@ class SegmentWriter:
 
     def add_parts(self, source: Source, parts: Sequence[Part]) -> None:
         """Code parts of a file; those that equal earlier ones share their frames."""
-        works: list[_Work] = []
+        works = self._works(source, parts)
         twins: list[int | None] = []
-        for part in parts:
-            work = _gather(source, part)
-            twins.append(self._twin(source, work, len(self.segments) + len(works)))
-            works.append(work)
+        for number, work in enumerate(works, len(self.segments)):
+            twins.append(self._twin(source, work, number))
         coded = self._encoded([work for work, twin in zip(works, twins, strict=True) if twin is None])
         for work, twin in zip(works, twins, strict=True):
             if twin is None:
-                self._append(work.pieces, next(coded), work.coding, work.extent.dtype)
+                frames, coding = next(coded)
+                self._append(work.pieces, frames, coding, self._options(work, coding))
             else:
                 first = self.segments[twin]
                 self.segments.append(
@@ -94,7 +105,7 @@ class SegmentWriter:
     def add_bytes(self, offset: int, data: memoryview, extent: Extent) -> None:
         """Code bytes of the original that begin at `offset`, which are what `extent` says of their type."""
         piece = (Piece(offset, len(data)),)
-        self._append(piece, self._frames_of(data, extent, "plain", self.threads), "plain", extent.dtype)
+        self._append(piece, self._frames_of(data, extent, "plain", self.threads), "plain", {})
 
     def add_deflated(self, source: Source, member: Deflated) -> bool:
         """Code what a DEFLATE stream holds; False (and nothing is written) if it cannot be made again."""
@@ -116,6 +127,10 @@ class SegmentWriter:
         )
         return True
 
+    def end(self) -> BaseRecord | None:
+        """Write what was kept for the end. Returns what was needed of a base, if there is one."""
+        return None
+
     def finish(self, index: Index) -> int:
         """Write the index, which has the segments written, and the footer. Returns the archive's size."""
         text = to_json(index)
@@ -126,7 +141,10 @@ class SegmentWriter:
         self._write(place + struct.pack("<Q", _core.xxh3_64(place)) + INDEX_MAGIC)
         return self.position
 
-    def _twin(self, source: Source, work: _Work, number: int) -> int | None:
+    def _works(self, source: Source, parts: Sequence[Part]) -> list[Work]:
+        return [gather(source, part) for part in parts]
+
+    def _twin(self, source: Source, work: Work, number: int) -> int | None:
         """Number of an earlier segment with the same bytes; else the work is noted as segment `number`."""
         if work.is_pool:
             return None
@@ -137,20 +155,28 @@ class SegmentWriter:
         known.append((work.pieces[0].offset, number))
         return None
 
-    def _encoded(self, works: Sequence[_Work]) -> Iterator[bytes]:
-        """The frames of each: many small ones side by side, large ones each in all threads."""
+    def _encoded(self, works: Sequence[Work]) -> Iterator[tuple[bytes, str]]:
+        """Frames and coding of each: many small ones side by side, large ones each in all threads."""
         workers = self.threads or _core.default_threads()
         if workers == 1 or any(len(work.data) > _LONG for work in works):
-            yield from (self._frames_of(work.data, work.extent, work.coding, self.threads) for work in works)
+            yield from (self._code(work, self.threads) for work in works)
             return
         with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(lambda work: self._frames_of(work.data, work.extent, work.coding, 1), works)
+            yield from pool.map(lambda work: self._code(work, 1), works)
+
+    def _code(self, work: Work, threads: int) -> tuple[bytes, str]:
+        return self._frames_of(work.data, work.extent, work.coding, threads), work.coding
+
+    def _options(self, work: Work, coding: str) -> Mapping[str, Any]:
+        """Options of a coding that was chosen for a segment which is now written."""
+        return {"type": work.extent.dtype} if coding == "blocks" else {}
 
     def _frames_of(self, data: memoryview, extent: Extent, coding: str, threads: int) -> bytes:
         return encode(data, extent, coding, family=self.family, level=self.level, threads=threads)
 
-    def _append(self, pieces: tuple[Piece, ...], frames: bytes, coding: str, dtype: str) -> None:
-        options: Mapping[str, Any] = {"type": dtype} if coding == "blocks" else {}
+    def _append(
+        self, pieces: tuple[Piece, ...], frames: bytes, coding: str, options: Mapping[str, Any]
+    ) -> None:
         self.segments.append(Segment(pieces, self.position, len(frames), coding, options))
         self._write(frames)
 
@@ -159,12 +185,12 @@ class SegmentWriter:
         self.position += len(data)
 
 
-def _gather(source: Source, part: Part) -> _Work:
+def gather(source: Source, part: Part) -> Work:
     """The bytes of a part. Those of a pool follow each other, equal ones once."""
     first = part.extents[0]
     if len(part.extents) == 1:
         data = source.read(first.offset, first.size)
-        return _Work((Piece(first.offset, first.size),), data, first, part.coding)
+        return Work((Piece(first.offset, first.size),), data, first, part.coding)
     buffer = fresh_buffer(part.size)
     starts: dict[bytes, int] = {}
     pieces, used = [], 0
@@ -176,7 +202,7 @@ def _gather(source: Source, part: Part) -> _Work:
             buffer[start:used] = content
             starts[content] = start
         pieces.append(Piece(extent.offset, extent.size, start))
-    return _Work(tuple(pieces), buffer[:used], first, part.coding)
+    return Work(tuple(pieces), buffer[:used], first, part.coding)
 
 
 def _runs(pieces: Iterator[memoryview], member: Deflated) -> Iterator[tuple[memoryview, Extent]]:

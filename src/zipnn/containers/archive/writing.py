@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from ... import _core
 from ...storage.filereader import Source
 from ..contents import Contents, Extent, StoredTensor
 from ..readers import read_contents
 from .codings import encode, unit_of
+from .differing import Comparison, DifferenceWriter
 from .index import FRAMES_BEGIN, Index, Member, Segment
 from .planning import Part, cut, make_plan
 from .segments import FOOTER, SegmentWriter, Sink
@@ -25,13 +27,12 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the index says beside segments and tensors; each as in `Index`."""
+    """What the index says beside segments, tensors and base; each as in `Index`."""
 
     name: str
     format: str
     members: tuple[Member, ...] = ()
     folders: tuple[str, ...] = ()
-    base: Mapping[str, Any] | None = None
 
 
 def write_archive(
@@ -44,6 +45,7 @@ def write_archive(
     progress: Progress = lambda done: None,
     contents: Contents | None = None,
     labels: Labels | None = None,
+    comparison: Comparison | None = None,
 ) -> int:
     """Write the archive of a file.
 
@@ -54,21 +56,27 @@ def write_archive(
         family: how all of the file is coded (see `dtypes`), where the caller knows better than a look at it.
         threads: see `_core`.
         progress: called with the bytes of the original that are done.
-        contents: what the file holds; found out if it is not given.
+        contents: what the file holds, as `checked`; found out if it is not given.
         labels: what the index says; by default what is known of the file.
+        comparison: what the file is written as a difference to.
 
     Returns:
         The archive's size in bytes.
     """
     contents = contents or (Contents("bytes") if family else read_contents(source))
     labels = labels or Labels(source.path.name, contents.format)
+    parts = plan_of(source, contents, family)
     writer = SegmentWriter(sink, level, threads, family)
+    if comparison is not None:
+        writer = DifferenceWriter(sink, level, threads, family, comparison=comparison)
+        parts = comparison.related(parts)
     writer.begin()
     done = 0
-    for batch in _batches(plan_of(source, contents, family)):
+    for batch in _batches(parts):
         _add(writer, source, batch)
         done += sum(part.size for part in batch)
         progress(done)
+    base = writer.end()
     tensors = _named(contents.tensors, contents, writer.segments)
     return writer.finish(
         Index(
@@ -79,7 +87,7 @@ def write_archive(
             tensors,
             labels.members,
             labels.folders,
-            labels.base,
+            base,
         )
     )
 
@@ -90,19 +98,37 @@ def estimate_archive(
     """Expected size in bytes of the archive of a file, from samples of its parts."""
     contents = contents or (Contents("bytes") if family else read_contents(source))
     parts = plan_of(source, contents, family)
-    sampled = max(1, sum(part.size for part in parts) // _SAMPLED)
-    sizes: dict[str, list[int]] = {}
     coded = FRAMES_BEGIN + FOOTER.size + _INDEX + _INDEX_ENTRY * len(parts)
-    seen = 0
+    every = max(1, sum(part.size for part in parts) // _SAMPLED)
+    by_type: dict[str, _Estimate] = {}
+    alike = Counter((part.size, part.dtype) for part in parts)
+    known: set[tuple[int, str, int]] = set()
     for part in parts:
-        totals = sizes.setdefault(part.dtype, [0, 0, 0])
-        totals[0] += part.size
-        seen += part.size
-        if totals[1] == 0 or seen * _SAMPLE >= sampled * part.size:
-            looked, packed = _sample(source, part, level, family)
-            totals[1] += looked
-            totals[2] += packed
-    return coded + sum(total * packed // max(looked, 1) for total, looked, packed in sizes.values())
+        sample: memoryview | None = None
+        if alike[part.size, part.dtype] > 1:
+            sample = _sample(source, part)
+            key = (part.size, part.dtype, _core.xxh3_64(sample))
+            if key in known:
+                continue
+            known.add(key)
+        total = by_type.setdefault(part.dtype, _Estimate())
+        total.size += part.size
+        if total.looked == 0 or total.looked * every < total.size:
+            sample = _sample(source, part) if sample is None else sample
+            total.looked += len(sample)
+            total.coded += len(
+                encode(sample, part.extents[0], part.coding, family=family, level=level, threads=1)
+            )
+    return coded + sum(total.size * total.coded // max(total.looked, 1) for total in by_type.values())
+
+
+@dataclass(slots=True)
+class _Estimate:
+    """Bytes of one type: all, those looked at, and what these take."""
+
+    size: int = 0
+    looked: int = 0
+    coded: int = 0
 
 
 def plan_of(source: Source, contents: Contents, family: str) -> list[Part]:
@@ -112,19 +138,17 @@ def plan_of(source: Source, contents: Contents, family: str) -> list[Part]:
     return [Part((piece,)) for piece in cut(Extent(0, source.size, "U8"))]
 
 
-def _sample(source: Source, part: Part, level: str, family: str) -> tuple[int, int]:
-    """How many bytes of a part were looked at, and what they take when they are coded."""
-    data, looked = bytearray(), 0
+def _sample(source: Source, part: Part) -> memoryview:
+    """The middle of a part, or the middles of the first parts of a pool."""
+    data = bytearray()
     for extent in part.extents:
         unit = unit_of(extent.dtype)
         size = min(extent.size, _SAMPLE // unit * unit)
         middle = (extent.size - size) // 2 // unit * unit
         data += source.read(extent.offset + middle, size)
-        looked += size
-        if looked >= _SAMPLE:
+        if len(data) >= _SAMPLE:
             break
-    first = part.extents[0]
-    return looked, len(encode(memoryview(data), first, part.coding, family=family, level=level, threads=1))
+    return memoryview(data)
 
 
 def _add(writer: SegmentWriter, source: Source, batch: Sequence[Part]) -> None:
@@ -157,7 +181,7 @@ def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
 def _named(
     tensors: Sequence[StoredTensor], contents: Contents, segments: Sequence[Segment]
 ) -> dict[str, StoredTensor]:
-    """The tensors under names that are unique; those in deflated members point to their segments."""
+    """The tensors by name; those in deflated members point to their segments."""
     places = {
         segment.offset: number for number, segment in enumerate(segments) if segment.coding == "deflate"
     }
@@ -168,8 +192,5 @@ def _named(
             place = places.get(contents.deflated[tensor.member].offset)
             if place is None:  # kept as it was, since nobody can make its bytes again
                 continue
-        name, count = tensor.name, 2
-        while name in named:
-            name, count = f"{tensor.name} ({count})", count + 1
-        named[name] = replace(tensor, name=name, member=place)
+        named[tensor.name] = replace(tensor, member=place)
     return named

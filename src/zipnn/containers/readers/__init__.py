@@ -12,15 +12,43 @@ from collections.abc import Callable
 from ...errors import FormatError
 from ...storage.filereader import Source
 from ..contents import Contents
-from . import gguf, numpy_files, onnx, torch_legacy, torch_zip, zip_members
+from . import (
+    coreml,
+    ctranslate2,
+    gguf,
+    hdf5,
+    msgpack,
+    numpy_files,
+    onnx,
+    safetensors,
+    tflite,
+    torch_legacy,
+    torch_zip,
+    zip_members,
+)
 from .checked import checked
 
 Reader = Callable[[Source], "Contents | None"]
 
-_PLAIN: tuple[Reader, ...] = (gguf.read, torch_legacy.read, numpy_files.read, onnx.read)
+_PLAIN: tuple[Reader, ...] = (
+    gguf.read,
+    safetensors.read,
+    torch_legacy.read,
+    numpy_files.read,
+    hdf5.read,
+    tflite.read,
+    coreml.read,
+    ctranslate2.read,
+    onnx.read,
+    msgpack.read,
+)
 """Readers of files that may lie in a ZIP file."""
 
-_READERS: tuple[Reader, ...] = (torch_zip.read, zip_members.reader(_PLAIN), *_PLAIN)
+_READERS: tuple[Reader, ...] = (
+    torch_zip.read,
+    zip_members.reader((torch_zip.read, *_PLAIN)),
+    *_PLAIN,
+)
 
 
 def read_contents(source: Source) -> Contents:

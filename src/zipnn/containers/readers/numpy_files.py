@@ -107,6 +107,14 @@ def parse_header(head: bytes) -> Header:
     return Header(dtype, _shape(shape[1]), fortran[1] == b"True", big_endian, data_start, is_array)
 
 
+def numeric_dtype(text: str) -> tuple[str | None, bool]:
+    """The dtype of numbers that NumPy calls `text`, such as `<f4`, and whether it is big-endian."""
+    if len(text) < 3 or text[0] not in "<>|=":
+        return None, False
+    dtype = _KINDS.get(text[1:])
+    return dtype, text[0] == ">" and not text.endswith("1")
+
+
 def _dtype(descr: re.Match[bytes]) -> tuple[str | None, bool, bool]:
     """Name, whether it is big-endian, whether an element is one number."""
     if descr[1] is None:

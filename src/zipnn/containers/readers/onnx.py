@@ -54,8 +54,8 @@ _NESTED = {
     "attribute": {5: "tensor", 10: "tensor", 6: "graph", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-_OUTPUT = 2  # of a node; a name for those that have none
-_NAMES = {"node": (3, _OUTPUT), "attribute": (1,), "function": (1,)}
+_NAMES = {"node": 3, "attribute": 1, "function": 1}
+_OUTPUT = 2  # of a node: what the value of a constant is known by
 _SPARSE_PARTS = {1: "values", 2: "indices"}
 _RAW, _FLOATS, _DOUBLES, _EXTERNAL = 9, 4, 10, 13
 _LISTS = {_FLOATS: ("F32", "C64"), _DOUBLES: ("F64", "C128")}  # what is in a list as it is in memory
@@ -78,25 +78,33 @@ class _Tensor:
 
 @dataclass(slots=True)
 class _Level:
-    """A message whose fields are being read: what it is, and what names of tensors inside begin with."""
+    """A message whose fields are being read.
+
+    Attributes:
+        scope: what the names of tensors in it begin with.
+        name: its own.
+        output: of a node and its attributes: the full name of the node's first output.
+    """
 
     kind: str
     fields: Iterator[Field]
     scope: str = ""
     name: str = ""
+    output: str = ""
 
-    def take_name(self, name: str, final: bool) -> None:
-        if final or not self.name:
-            self.name = name
+    def inside(self, kind: str, fields: Iterator[Field]) -> _Level:
+        """The level of a message in this one."""
+        name = self.name or (self.output if self.kind == "node" else "")
+        scope = f"{self.scope}{name}/" if name and len(self.scope) < _MAX_NAME else self.scope
+        output = f"{self.scope}{self.output}" if self.kind == "node" and self.output else ""
+        return _Level(kind, fields, scope, output=output)
 
-    def inner_scope(self) -> str:
-        return f"{self.scope}{self.name}/" if self.name and len(self.scope) < _MAX_NAME else self.scope
-
-    def full_name(self, name: str, number: int) -> str:
-        """The name of a tensor that is a field of this message."""
+    def tensor_name(self, name: str, number: int) -> str:
+        """The full name of a tensor that is a field of this message and calls itself `name`."""
+        if self.kind == "attribute":
+            return self.output if self.name == "value" and self.output else f"{self.scope}{self.name}"
         part = f".{_SPARSE_PARTS[number]}" if self.kind == "sparse" else ""
-        scope = self.inner_scope()
-        return f"{scope}{name}{part}" if name else scope.rstrip("/") + part
+        return f"{self.scope}{name}{part}"
 
 
 def read(source: Source) -> Contents | None:
@@ -153,12 +161,14 @@ def _tensors(source: Source) -> Iterator[_Tensor]:
             continue
         if found.kind != BYTES:
             continue
-        if found.number in _NAMES.get(level.kind, ()):
-            level.take_name(wire.text(found, _MAX_NAME), final=found.number != _OUTPUT)
+        if found.number == _NAMES.get(level.kind):
+            level.name = wire.text(found, _MAX_NAME)
+        elif found.number == _OUTPUT and level.kind == "node" and not level.output:
+            level.output = wire.text(found, _MAX_NAME)
         kind = _NESTED[level.kind].get(found.number)
         if kind == "tensor":
             tensor = _read_tensor(wire, found)
-            tensor.name = level.full_name(tensor.name, found.number)
+            tensor.name = level.tensor_name(tensor.name, found.number)
             room -= len(tensor.name)
             if room < 0:
                 raise FormatError("names longer than a file of this size can have")
@@ -166,7 +176,7 @@ def _tensors(source: Source) -> Iterator[_Tensor]:
         elif kind is not None:
             if len(levels) > _MAX_DEPTH:
                 raise FormatError(f"graphs more than {_MAX_DEPTH} deep")
-            levels.append(_Level(kind, wire.fields(found.start, found.stop), level.inner_scope()))
+            levels.append(level.inside(kind, wire.fields(found.start, found.stop)))
 
 
 def _read_tensor(wire: Wire, place: Field) -> _Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ...errors import CorruptError, FormatError
 from ...storage.filereader import Source
+from ...storage.locations import Place
 from ..contents import Contents, Deflated, Extent, StoredTensor
 from . import numpy_files
 from .zip_directory import DEFLATED, STORED, Entry, inflate, looks_like_zip, read_directory
@@ -25,7 +25,7 @@ class Part:
     source: Source
     start: int
     size: int
-    path: Path
+    path: Place
 
     def read(self, offset: int, size: int) -> memoryview:
         """Exactly `size` bytes from `offset`."""
@@ -47,7 +47,7 @@ def reader(inner: tuple[Reader, ...]) -> Reader:
         npz = bool(entries) and all(name.endswith(_NPY) for name in entries)
         return Contents(
             "npz" if npz else "zip",
-            tuple(found.tensors),
+            tuple(found.named_tensors()),
             tuple(found.extents),
             tuple(found.deflated),
             "; ".join(found.notes),
@@ -62,7 +62,8 @@ class _Members:
     def __init__(self, source: Source, inner: tuple[Reader, ...]) -> None:
         self.source = source
         self.inner = inner
-        self.tensors: list[StoredTensor] = []
+        self.arrays: list[StoredTensor] = []
+        self.files: dict[str, list[StoredTensor]] = {}
         self.extents: list[Extent] = []
         self.deflated: list[Deflated] = []
         self.notes: dict[str, None] = {}
@@ -73,6 +74,14 @@ class _Members:
         elif entry.method == STORED and entry.size:
             self._add_stored(entry)
 
+    def named_tensors(self) -> list[StoredTensor]:
+        """All tensors; where several files have some, with the file's name before their own."""
+        named = list(self.arrays)
+        for file, tensors in self.files.items():
+            prefix = f"{file}/" if len(self.files) > 1 else ""
+            named += (replace(tensor, name=prefix + tensor.name) for tensor in tensors)
+        return named
+
     def _add_deflated(self, entry: Entry) -> None:
         index = len(self.deflated)
         extents: tuple[Extent, ...] = ()
@@ -81,7 +90,7 @@ class _Members:
             room = entry.inflated_size - header.data_start
             tensor = header.tensor(entry.name.removesuffix(_NPY), header.data_start, index)
             if tensor is not None and tensor.size <= room:
-                self.tensors.append(tensor)
+                self.arrays.append(tensor)
             extent = header.extent(header.data_start, room)
             extents = (extent,) if extent and extent.size else ()
         self.deflated.append(Deflated(entry.offset, entry.size, entry.inflated_size, extents))
@@ -98,10 +107,11 @@ class _Members:
         contents = self._contents(part)
         if contents is None:
             return
-        array = contents.format == "npy"
-        for tensor in contents.tensors:
-            name = entry.name.removesuffix(_NPY) if array else tensor.name
-            self.tensors.append(replace(tensor, name=name, offset=entry.offset + tensor.offset))
+        tensors = [replace(tensor, offset=entry.offset + tensor.offset) for tensor in contents.tensors]
+        if contents.format == "npy":
+            self.arrays += (replace(tensor, name=entry.name.removesuffix(_NPY)) for tensor in tensors)
+        elif tensors:
+            self.files[entry.name] = tensors
         self.extents += (replace(extent, offset=entry.offset + extent.offset) for extent in contents.extents)
         if contents.note:
             self.notes[contents.note] = None
