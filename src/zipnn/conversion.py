@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from .errors import MismatchError, ZipnnError
-from .storage.atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
+from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import first_difference
 from .storage.filereader import FileReader
 from .storage.locations import Place, Url, place_of
+from .storage.outputs import check_target, output_file
 
 Progress = Callable[[int, int], None]
 StrPath = str | os.PathLike[str]
@@ -92,14 +93,7 @@ class Conversion:
             raise ZipnnError(f"file {self.source}: its name does not tell the original's; give an output")
         if _are_same(target, self.source):
             raise ZipnnError(f"file {self.source}: input and output are the same file; use in_place")
-        if isinstance(target, Url):
-            from .storage.uploading import check_uploadable
-
-            check_uploadable(target, overwrite=self._overwrite)
-            return target
-        check_replaceable(target)
-        if not self._overwrite:
-            check_free(target)
+        check_target(target, overwrite=self._overwrite)
         return target
 
     def produce(

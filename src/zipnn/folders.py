@@ -18,11 +18,12 @@ from .containers.originals import open_restored
 from .conversion import Conversion, FileResult, Progress
 from .delta.base import BaseLike, opened_base
 from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
-from .storage.atomic import OutputFile, output_file, sync_folder
+from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
 from .storage.locations import Place, Url, local_path, place_of
 from .storage.opening import open_reader
+from .storage.outputs import output_file
 from .trees import walk
 
 StrPath = str | os.PathLike[str] | Url

@@ -13,7 +13,8 @@ import pytest
 
 from zipnn.errors import OutputExistsError
 from zipnn.storage import atomic
-from zipnn.storage.atomic import OutputFile, check_free, output_file
+from zipnn.storage.atomic import OutputFile, check_free
+from zipnn.storage.outputs import output_file
 
 
 def names(folder: Path) -> list[str]:

@@ -17,9 +17,10 @@ from ..containers.safetensors import TensorFile
 from ..containers.safetensors_plan import UnsuitableError, make_plan
 from ..containers.safetensors_writer import write_compressed
 from ..errors import MismatchError
-from ..storage.atomic import OutputFile, check_replaceable, output_file
+from ..storage.atomic import OutputFile, check_replaceable
 from ..storage.comparing import difference_from
 from ..storage.filereader import BlockReader, FileReader, Source
+from ..storage.outputs import output_file
 from .plain_layout import PlainLayout
 
 _COPY = 8 << 20

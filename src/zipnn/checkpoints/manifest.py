@@ -13,7 +13,7 @@ from typing import Any
 from .. import _core
 from ..containers.folder import with_mode
 from ..errors import CorruptError, FormatError, error_place, other_version
-from ..storage.atomic import output_file
+from ..storage.outputs import output_file
 
 FILE = "series.json"
 LONGEST_CHAIN = 50

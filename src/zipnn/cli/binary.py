@@ -28,11 +28,9 @@ def binary_output(path: Path | None, *, force: bool) -> Iterator[Write]:
         yield output.write
         output.flush()
         return
-    from ..storage.atomic import check_free, check_replaceable, output_file
+    from ..storage.outputs import check_target, output_file
 
-    check_replaceable(path)
-    if not force:
-        check_free(path)
+    check_target(path, overwrite=force)
     with output_file(path) as file:
         yield file.write
         file.sync()

@@ -174,11 +174,9 @@ def _to_file(
     produce: Callable[[_Write], tuple[int, int]],
     check: Callable[[Path], None] | None,
 ) -> tuple[int, int]:
-    from ..storage.atomic import check_free, check_replaceable, output_file
+    from ..storage.outputs import check_target, output_file
 
-    check_replaceable(path)
-    if not force:
-        check_free(path)
+    check_target(path, overwrite=force)
     with output_file(path) as out:
         sizes = produce(out.write)
         out.sync()

@@ -6,13 +6,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import OutputExistsError
 from .filereader import naming
-from .locations import Place, Url
+from .locations import Place
 
 Buffer = Any
 
@@ -157,28 +156,6 @@ def _write_some(fd: int, offset: int, view: memoryview) -> int:
         return os.pwrite(fd, view, offset)
     os.lseek(fd, offset, os.SEEK_SET)
     return os.write(fd, view)
-
-
-@contextlib.contextmanager
-def output_file(target: Place, folder: Path | None = None) -> Iterator[OutputFile]:
-    """An `OutputFile` for `target`, closed (and, if it was not published, removed) at the end.
-
-    Args:
-        target: the final path, or a URL.
-        folder: where it is while it is not finished, of a path in the same file system; None for the
-            target's.
-    """
-    if isinstance(target, Url):
-        from .uploading import UploadedFile
-
-        output: OutputFile = UploadedFile(target, folder)
-    else:
-        output = OutputFile(target, folder)
-    try:
-        output.open()
-        yield output
-    finally:
-        output.close()
 
 
 def check_free(target: Path) -> None:
