@@ -59,7 +59,7 @@ test-sanitize: $(VENV)/tools
 test-aarch64: $(VENV)/tools
 	scripts/test_aarch64.sh $(if $(CI),--required)
 
-test-python: $(VENV)/tested $(VENV)/built $(if $(TORCH),$(VENV)/old/made)
+test-python: $(VENV)/tested $(VENV)/built $(if $(TORCH),$(VENV)/old/made $(VENV)/older/made)
 	$(BIN)/python -m pytest
 
 test-matrix: $(VENV)/tested $(VENV)/built
@@ -86,18 +86,23 @@ $(VENV)/built: $(VENV)/tools CMakeLists.txt pyproject.toml $(CPP)
 	$(PIP) install --quiet --no-build-isolation --editable .
 	touch $@
 
-# torch comes first, so that no other package brings a different one.
+# torch comes first, so that no other package brings a different one; what is for URLs comes last and apart,
+# since pip takes minutes to find which of its packages go together once there is anything else to choose.
 $(VENV)/tested: $(VENV)/tools pyproject.toml
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH))
-	$(PIP) install --quiet --group test --group lint
+	$(PIP) install --quiet --group test --group formats --group lint
 	$(if $(TORCH),$(PIP) install --quiet $(TORCH) --group hf --group checkpoints)
 	$(if $(TORCH),$(PIP) install --quiet --no-deps $(TIMM))
+	$(PIP) install --quiet --group remote
 	touch $@
 
-# The release before 1.0, apart since the package has the same name. Where pip cannot install it, its tests
-# are skipped.
+# The release before 1.0, and one that published models were written by, apart since the package has the same
+# name. Where pip cannot install one, its tests are skipped.
 $(VENV)/old/made: $(VENV)/tested scripts/old_release.py
 	$(BIN)/python -m scripts.old_release $(@D)
+
+$(VENV)/older/made: $(VENV)/tested scripts/old_release.py
+	$(BIN)/python -m scripts.old_release $(@D) 0.4.0
 
 # Apart, for one of the peers is a package called zipnn too.
 $(PEERS)/made: benchmarks/peers.txt benchmarks/environment.py

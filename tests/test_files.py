@@ -14,7 +14,8 @@ import pytest
 from tests.containers import craft
 from tests.containers.craft import in_a_row, noise, sha256, weights
 from zipnn import files
-from zipnn.containers import archive, safetensors_writer
+from zipnn.containers import safetensors_writer
+from zipnn.containers.archive import codings
 from zipnn.errors import CorruptError, FormatError, MismatchError, OutputExistsError, ZipnnError
 from zipnn.files import compress_file, decompress_file
 from zipnn.frames import write_frame
@@ -265,7 +266,7 @@ def test_a_wrong_result_is_found_and_nothing_is_lost(
         return write_frame(wrong, **options)
 
     monkeypatch.setattr(safetensors_writer, "write_frame", frame_of_other_bytes)
-    monkeypatch.setattr(archive, "write_frame", frame_of_other_bytes)
+    monkeypatch.setattr(codings, "write_frame", frame_of_other_bytes)
     for path in (model, other):
         byte = path.read_bytes().index(weights(6000)) + 12000 - 100 if path is model else len(TEXT) - 100
         with pytest.raises(MismatchError, match=f"file {path}: byte {byte} of the original differs"):

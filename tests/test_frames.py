@@ -323,3 +323,17 @@ def test_a_frame_of_many_dimensions_and_of_none() -> None:
         assert open_frame(write_frame(b"a", dtype="U8", shape=shape)).head.shape == shape
     built = build_frame(b"a", 0, dtype="U8", shape=(), chunk_log2=18)
     assert built == write_frame(b"a", dtype="U8", shape=())
+
+
+def test_what_repeats_in_floats_is_left_to_zstandard() -> None:
+    weights = np.random.default_rng(3).standard_normal(20_000).astype(np.float32)
+    table = np.concatenate([weights, weights[::2], weights])
+    assert _core.repeated_share(weights) < 0.01
+    assert 0.1 < _core.repeated_share(table) < 0.7
+    assert _core.repeated_share(bytes(100_000)) > 0.99
+    assert _core.repeated_share(b"") == 0
+    frame = write_frame(table.tobytes(), dtype="F32", shape=table.shape)
+    assert len(frame) < 0.6 * table.nbytes
+    assert read_frame(frame).data == table.tobytes()
+    fast = write_frame(table.tobytes(), dtype="F32", shape=table.shape, level="fast")
+    assert len(fast) > 0.8 * table.nbytes

@@ -143,7 +143,7 @@ def test_a_container_equals_an_archive_of_its_original(model: Path, tmp_path: Pa
     container = small(model)
     (tmp_path / "x").write_bytes(b"x" + model.read_bytes())
     unlike = small(tmp_path / "x")
-    from zipnn.containers.archive import write_archive
+    from zipnn.containers.archive.writing import write_archive
     from zipnn.storage.filereader import FileReader
 
     with FileReader(model) as reader, (tmp_path / "m.znn").open("wb") as sink:

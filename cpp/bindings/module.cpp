@@ -4,8 +4,11 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "blocks.hpp"
 #include "buffer.hpp"
+#include "deflate.hpp"
 #include "difference.hpp"
+#include "lanes.hpp"
 #include "legacy.hpp"
 #include "zipnn/checksum.hpp"
 #include "zipnn/error.hpp"
@@ -254,6 +257,14 @@ void bind_encoding(nb::module_& m) {
             return zipnn::order0(bytes.bytes(), zipnn::family_of(family));
         },
         "data"_a, "family"_a);
+    m.def(
+        "repeated_share",
+        [](nb::handle data) {
+            const Buffer bytes(data);
+            const nb::gil_scoped_release release;
+            return zipnn::repeated_share(bytes.bytes());
+        },
+        "data"_a);
 }
 
 }  // namespace
@@ -265,6 +276,9 @@ NB_MODULE(_core, m) {
     bind_encoding(m);
     zipnn::bindings::bind_difference(m);
     zipnn::bindings::bind_legacy(m);
+    zipnn::bindings::bind_blocks(m);
+    zipnn::bindings::bind_deflate(m);
+    zipnn::bindings::bind_lanes(m);
     m.def(
         "xxh3_64",
         [](nb::handle data, std::uint64_t seed) {

@@ -110,12 +110,20 @@ class DifferenceEncoder:
         """The frame, padded to a multiple of `align` (1 to 8); None if it is larger than a stored one."""
 
 def decode_difference(
-    head: Head, payload: Buffer, base: Buffer, first: int, count: int, out: Buffer, threads: int = 0
+    head: Head,
+    payload: Buffer,
+    base: Buffer,
+    first: int,
+    count: int,
+    out: Buffer,
+    threads: int = 0,
+    base_known: bool = False,
 ) -> None:
     """As `decode_chunks`, from these chunks' part of the base, which may be `out` itself.
 
     A difference of no chunks, an identical tensor, is decoded as a whole. Hashes of base and payloads are
-    checked before `out` is written to. Raises BaseMismatchError, CorruptError.
+    checked before `out` is written to; those of the base are not, if the caller says that it is `base_known`.
+    Raises BaseMismatchError, CorruptError.
     """
 
 def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: str) -> bytes:
@@ -140,6 +148,28 @@ def estimate(data: Buffer, family: str, level: str, shape: tuple[int, ...] = ())
 
 def order0(data: Buffer, family: str) -> float:
     """Order-0 entropy of the data's fields (exponent, mantissa planes, sign apart) in bits per byte."""
+
+def block_types() -> list[tuple[str, int, int, tuple[tuple[str, int], ...]]]:
+    """GGML's block types: name, elements and bytes of a block, and dtype and bytes of each of its fields."""
+
+def split_blocks(data: Buffer, name: str, fields: list[Buffer]) -> None:
+    """Take blocks apart into `fields`, which have the exact sizes. Raises `ValueError`."""
+
+def take_field(data: Buffer, name: str, field: int, out: Buffer) -> None:
+    """As `split_blocks`, one field only."""
+
+def join_blocks(fields: list[Buffer], name: str, out: Buffer) -> None:
+    """The inverse of `split_blocks`."""
+
+def repeated_share(data: Buffer) -> float:
+    """About what share of the data's 8-byte words occurs more than once, from a sample; 0 for small data."""
+
+def count_lanes(data: Buffer, first: int, step: int, size: int, counts: Buffer) -> None:
+    """Histograms of samples of `size` bytes, `step` apart from `first` on, by place modulo 8.
+
+    counts: 16-bit integers [samples, 2, 8, 256], for bytes and for bytes with the sign shifted out and the
+    upper bit of the byte before shifted in. Raises `ValueError`.
+    """
 
 class LegacyFrame:
     """A frame of zipnn 0.1 to 0.5 whose header and tables are read (docs/legacy.md)."""
@@ -180,6 +210,19 @@ def legacy_room(size: int) -> bytearray:
 
 def legacy_undo_move(data: Buffer, dtype: str) -> None:
     """Put sign bits that lie below the exponent of BF16 or F32 elements back in their place."""
+
+class Deflater:
+    """Makes the raw DEFLATE stream that zlib makes (1.2.x, 1.3; `zlib.compressobj(level, wbits=-15,
+    memLevel=mem_level)`), whatever the zlib of this machine.
+
+    level: 1 to 9; mem_level: 8 or 9; `ValueError` for others.
+    """
+
+    def __init__(self, level: int, mem_level: int) -> None: ...
+    def compress(self, data: Buffer) -> bytes:
+        """Take the next bytes, cut anyhow; gives what there is of the stream by now."""
+    def finish(self) -> bytes:
+        """The rest of the stream. Both raise `ValueError` from then on."""
 
 def xxh3_64(data: Buffer, seed: int = 0) -> int:
     """XXH3-64 of a buffer."""

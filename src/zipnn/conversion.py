@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .errors import MismatchError, ZipnnError
 from .storage.atomic import OutputFile, check_free, check_replaceable, output_file, sync_folder
 from .storage.comparing import first_difference
 from .storage.filereader import FileReader
+from .storage.locations import Place, Url, place_of
 
 Progress = Callable[[int, int], None]
 StrPath = str | os.PathLike[str]
@@ -36,8 +38,8 @@ class FileResult:
         reason: why a file was skipped, copied or failed; where an estimate comes from.
     """
 
-    source: Path
-    output: Path | None
+    source: Place
+    output: Place | None
     action: str
     original_size: int
     compressed_size: int
@@ -45,21 +47,33 @@ class FileResult:
     reason: str = ""
 
 
+class Original(Protocol):
+    """What an output is made from."""
+
+    @property
+    def stat(self) -> os.stat_result | None: ...
+
+    def check_unchanged(self) -> None:
+        """Raise `ZipnnError` if it is no longer what it was."""
+
+
 class Conversion:
     """One call: its options, where its output goes, and how it gets there."""
 
     def __init__(
-        self, source: Path, output: StrPath | None, threads: int, force: bool, in_place: bool,
+        self, source: StrPath | Url, output: StrPath | Url | None, threads: int, force: bool, in_place: bool,
         delete_original: bool, dry_run: bool, progress: Progress | None, follow_symlinks: bool = True,
         temporary_folder: Path | None = None,
     ) -> None:  # fmt: skip
         if in_place and (output is not None or delete_original):
             raise ValueError("in_place goes with neither output nor delete_original")
-        if delete_original and source.is_symlink():
+        self.source = place_of(source)
+        if isinstance(self.source, Url) and (in_place or delete_original):
+            raise ZipnnError(f"file {source}: only files of this machine are replaced or removed")
+        if delete_original and self.source.is_symlink():
             raise ZipnnError(f"file {source}: a symbolic link; delete_original would only remove the link")
-        self.source = source
         self.threads = threads
-        self._output = None if output is None else Path(output)
+        self._output = None if output is None else place_of(output)
         self._overwrite = force or in_place
         self._in_place = in_place
         self._follow = follow_symlinks
@@ -69,15 +83,20 @@ class Conversion:
         self.progress = progress
         self._started = time.monotonic()
 
-    def target(self, default: Path | None) -> Path:
-        """The output's path, found free or free to be replaced."""
+    def target(self, default: Place | None) -> Place:
+        """The output's place, found free or free to be replaced."""
         if self._in_place:
             return self.source.resolve() if self._follow else self.source
         target = self._output or default
         if target is None:
             raise ZipnnError(f"file {self.source}: its name does not tell the original's; give an output")
-        if target.exists() and os.path.samefile(target, self.source):
+        if _are_same(target, self.source):
             raise ZipnnError(f"file {self.source}: input and output are the same file; use in_place")
+        if isinstance(target, Url):
+            from .storage.uploading import check_uploadable
+
+            check_uploadable(target, overwrite=self._overwrite)
+            return target
         check_replaceable(target)
         if not self._overwrite:
             check_free(target)
@@ -85,8 +104,8 @@ class Conversion:
 
     def produce(
         self,
-        reader: FileReader,
-        target: Path,
+        original: Original,
+        target: Place,
         write: Callable[[OutputFile], None],
         compare: Callable[[FileReader], int | None],
         *,
@@ -103,9 +122,9 @@ class Conversion:
                     f"file {self.source}: byte {difference} of the original differs after a round trip; "
                     "nothing was written. This is an error in zipnn or in this machine; please report it"
                 )
-            reader.check_unchanged()
+            original.check_unchanged()
             out.publish(
-                reader.stat,
+                original.stat,
                 overwrite=self._overwrite,
                 owner=self._in_place,
                 times=self._in_place or is_copy,
@@ -124,7 +143,7 @@ class Conversion:
         self.copy(reader, target)
         return self.result(target, "copied", reader.size, reader.size, reason)
 
-    def copy(self, reader: FileReader, target: Path) -> None:
+    def copy(self, reader: FileReader, target: Place) -> None:
         """Make `target` a verified copy of the input."""
 
         def write(out: OutputFile) -> None:
@@ -146,6 +165,7 @@ class Conversion:
     def delete_source(self, reader: FileReader) -> None:
         """Remove the input, now that the output is safe, if that was asked for and it is still the same."""
         if self._delete:
+            assert isinstance(self.source, Path)
             reader.check_unchanged("its output is written, but it was not removed")
             self.source.unlink()
             sync_folder(self.source.parent)
@@ -156,8 +176,14 @@ class Conversion:
             self.progress(done, total)
 
     def result(
-        self, output: Path | None, action: str, original: int, compressed: int, reason: str = ""
+        self, output: Place | None, action: str, original: int, compressed: int, reason: str = ""
     ) -> FileResult:
         """The call's result."""
         seconds = time.monotonic() - self._started
         return FileResult(self.source, output, action, original, compressed, seconds, reason)
+
+
+def _are_same(target: Place, source: Place) -> bool:
+    if isinstance(target, Url) or isinstance(source, Url):
+        return target == source
+    return target.exists() and os.path.samefile(target, source)

@@ -40,8 +40,26 @@ class BaseMismatchError(MismatchError):
     """The base at hand is not the one that a difference was made to."""
 
 
+class AlreadyAppliedError(BaseMismatchError):
+    """The tensors are at the version already that a patch leads to."""
+
+
+class BaseRequiredError(ZipnnError):
+    """The input is a difference, and what is asked of it cannot be had without its base."""
+
+
 class MissingDependencyError(ZipnnError, ImportError):
     """An optional package is needed for this input. The message says what to install."""
+
+
+def other_version(what: str, version: int | str) -> UnsupportedVersionError:
+    """The error for `what` of a format version that is not 1: it says which zipnn reads that.
+
+    Version N came with zipnn N.0: see the rules for change in docs/format.md.
+    """
+    number = int(version) if str(version).isdecimal() and len(str(version)) <= 3 else 0
+    remedy = f"needs zipnn >= {number}.0" if number > 1 else "is not known"
+    return UnsupportedVersionError(f"{what} of format version {version} {remedy}; this zipnn reads version 1")
 
 
 @contextlib.contextmanager

@@ -299,12 +299,14 @@ class _Spec:
 class _Encoder:
     """The core's encoder for one frame, or Zstandard where that is better."""
 
-    def __init__(self, spec: _Spec, read: Read) -> None:
+    def __init__(self, spec: _Spec, read: Read, *, may_repeat: bool | None = None) -> None:
         self._spec = spec
         self._core = _core.Encoder(spec.family, spec.size, spec.level, spec.threads, spec.shape)
         sample = b"".join(read(offset, size) for offset, size in self._core.sample_ranges())
         ratio = self._core.train(sample)
-        self.zstd = _prefers_zstd(spec, read, ratio)
+        if may_repeat is None:
+            may_repeat = _may_repeat(spec, memoryview(sample))
+        self.zstd = may_repeat and _prefers_zstd(spec, read, ratio)
         if self.zstd:
             self._core = _core.Encoder("stored", spec.size, spec.level, spec.threads)
             self._core.set_zstd(limits.ZSTD_CHUNK_LOG2)
@@ -351,8 +353,8 @@ def _parts(spec: _Spec, read: Read, encoder: _Encoder | None = None) -> list[byt
 
 def _whole(spec: _Spec, data: memoryview, read: Read) -> bytes:
     """The frame of data that are in memory and not larger than a window."""
-    if spec.family in _ZSTD_FAMILIES:
-        encoder = _Encoder(spec, read)
+    if _may_repeat(spec, data):
+        encoder = _Encoder(spec, read, may_repeat=True)
         if encoder.zstd:
             return b"".join(_parts(spec, read, encoder))
     return _core.compress(
@@ -369,9 +371,16 @@ def _whole(spec: _Spec, data: memoryview, read: Read) -> bytes:
     )
 
 
+def _may_repeat(spec: _Spec, data: memoryview) -> bool:
+    """Whether there may be something for Zstandard to find. In weights there is next to nothing."""
+    if spec.family in _ZSTD_FAMILIES:
+        return True
+    return spec.level != "fast" and _core.repeated_share(data) > limits.WORTH_MATCHING
+
+
 def _prefers_zstd(spec: _Spec, read: Read, ratio: float) -> bool:
     """Whether Zstandard saves enough of a sample beyond the `ratio` that the core expects."""
-    if spec.family not in _ZSTD_FAMILIES or spec.size == 0:
+    if spec.size == 0:
         return False
     piece = limits.ZSTD_SAMPLE_PIECE
     if spec.size <= limits.ZSTD_SAMPLE_PIECES * piece:

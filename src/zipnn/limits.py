@@ -29,6 +29,9 @@ ZSTD_CHUNK_LOG2 = 21
 ZSTD_GAIN = 0.02
 """Part of the data that Zstandard must save beyond the core's codecs, which decode faster."""
 
+WORTH_MATCHING = 0.03
+"""Share of words of floating-point data that must repeat before Zstandard is tried."""
+
 ZSTD_SAMPLE_PIECES = 8
 ZSTD_SAMPLE_PIECE = 128 << 10
 """What is compressed on trial."""

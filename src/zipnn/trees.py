@@ -20,6 +20,7 @@ from .conversion import FileResult, Progress
 from .errors import OutputExistsError, ZipnnError
 from .files import compress_file, copy_file, decompress_file
 from .storage.filereader import FileReader
+from .storage.locations import local_path
 from .upgrading import upgrade_file
 from .verification import verify_file
 
@@ -114,11 +115,11 @@ def upgrade_tree(
         OSError: the source is not a folder that can be read.
     """
 
-    def upgrade(entry: _Entry, report: Progress) -> FileResult:
+    def upgrade(entry: Entry, report: Progress) -> FileResult:
         return upgrade_file(root / entry.path, level=level, threads=threads, dry_run=dry_run, progress=report)
 
     root = Path(source)
-    return _each_file(root, _walk(root, follow=False), upgrade, progress)
+    return _each_file(root, walk(root, follow=False), upgrade, progress)
 
 
 def verify_tree(
@@ -137,20 +138,20 @@ def verify_tree(
     """
     root, counterpart = Path(source), None if other is None else Path(other)
 
-    def verify(entry: _Entry, report: Progress) -> FileResult:
+    def verify(entry: Entry, report: Progress) -> FileResult:
         return _verify(root, counterpart, entry, threads, report)
 
-    results = _each_file(root, list(_walk(root, follow=True)), verify, progress)
+    results = _each_file(root, list(walk(root, follow=True)), verify, progress)
     if counterpart is not None:
-        known = {result.source.relative_to(root) for result in results}
-        for entry in _walk(counterpart, follow=True):
+        known = {local_path(result.source).relative_to(root) for result in results}
+        for entry in walk(counterpart, follow=True):
             if not entry.is_folder and entry.path not in known:
                 results.append(entry.result(counterpart, "failed", f"not in {root}"))
     return results
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """A file or folder under a root.
 
     `linked` tells whether a link to a folder leads to it, `problem` why it cannot be opened, if so.
@@ -167,13 +168,13 @@ class _Entry:
         return FileResult(root / self.path, None, action, self.size, self.size, 0.0, reason)
 
 
-def _walk(root: Path, *, follow: bool) -> list[_Entry]:
+def walk(root: Path, *, follow: bool) -> list[Entry]:
     """Everything under `root`, folders before what is in them, sorted by name.
 
     Raises:
         OSError: `root` itself cannot be read.
     """
-    found: list[_Entry] = []
+    found: list[Entry] = []
 
     def visit(relative: Path, ancestors: tuple[tuple[int, int], ...], linked: bool = False) -> None:
         for item in sorted(os.scandir(root / relative), key=lambda item: item.name):
@@ -181,23 +182,23 @@ def _walk(root: Path, *, follow: bool) -> list[_Entry]:
             try:
                 status = item.stat()
             except OSError as error:
-                found.append(_Entry(path, 0, 0, problem=str(error)))
+                found.append(Entry(path, 0, 0, problem=str(error)))
                 continue
             if not stat.S_ISDIR(status.st_mode):
                 odd = "" if stat.S_ISREG(status.st_mode) else "not a regular file"
-                found.append(_Entry(path, status.st_size, status.st_mode, linked=linked, problem=odd))
+                found.append(Entry(path, status.st_size, status.st_mode, linked=linked, problem=odd))
                 continue
             identity = (status.st_dev, status.st_ino)
             if item.is_symlink() and not follow:
-                found.append(_Entry(path, 0, 0, is_folder=True))
+                found.append(Entry(path, 0, 0, is_folder=True))
             elif identity in ancestors:
-                found.append(_Entry(path, 0, 0, problem="a link to a folder that contains it"))
+                found.append(Entry(path, 0, 0, problem="a link to a folder that contains it"))
             else:
-                found.append(_Entry(path, 0, status.st_mode, is_folder=True))
+                found.append(Entry(path, 0, status.st_mode, is_folder=True))
                 try:
                     visit(path, (*ancestors, identity), linked or item.is_symlink())
                 except OSError as error:
-                    found.append(_Entry(path, 0, 0, problem=str(error)))
+                    found.append(Entry(path, 0, 0, problem=str(error)))
 
     status = os.stat(root)
     visit(Path(), ((status.st_dev, status.st_ino),))
@@ -206,8 +207,8 @@ def _walk(root: Path, *, follow: bool) -> list[_Entry]:
 
 def _each_file(
     root: Path,
-    entries: list[_Entry],
-    action: Callable[[_Entry, Progress], FileResult],
+    entries: list[Entry],
+    action: Callable[[Entry, Progress], FileResult],
     progress: Progress | None,
 ) -> list[FileResult]:
     """Do `action` for each file; an error of one becomes its result."""
@@ -217,7 +218,7 @@ def _each_file(
     results = []
     for entry in files:
 
-        def report(done: int, size: int, before: int = before, entry: _Entry = entry) -> None:
+        def report(done: int, size: int, before: int = before, entry: Entry = entry) -> None:
             if progress:
                 progress(before + entry.size * done // max(size, 1), total)
 
@@ -259,13 +260,13 @@ def _run(
     if in_place and (output is not None or work.options["delete_original"]):
         raise ValueError("in_place goes with neither output nor delete_original")
     target = None if output is None else Path(output)
-    entries = _walk(source, follow=target is not None)
+    entries = walk(source, follow=target is not None)
     if target is not None:
         _check_output(source, target, force)
         if not dry_run:
             _make_folders(target, entries)
 
-    def convert(entry: _Entry, report: Progress) -> FileResult:
+    def convert(entry: Entry, report: Progress) -> FileResult:
         return _convert(work, source, entry, target and target / entry.path, force, report)
 
     results = _each_file(source, entries, convert, progress)
@@ -275,7 +276,7 @@ def _run(
 
 
 def _convert(
-    work: _Work, source: Path, entry: _Entry, target: Path | None, force: bool, report: Progress
+    work: _Work, source: Path, entry: Entry, target: Path | None, force: bool, report: Progress
 ) -> FileResult:
     file = source / entry.path
     with FileReader(file) as reader:
@@ -310,7 +311,7 @@ def _check_output(source: Path, output: Path, force: bool) -> None:
         raise OutputExistsError(f"{output} is not empty; use force to write into it")
 
 
-def _make_folders(output: Path, entries: list[_Entry]) -> None:
+def _make_folders(output: Path, entries: list[Entry]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         if entry.is_folder:
@@ -320,7 +321,7 @@ def _make_folders(output: Path, entries: list[_Entry]) -> None:
             folder.mkdir(exist_ok=True)
 
 
-def _take_over_modes(source: Path, output: Path, entries: list[_Entry]) -> None:
+def _take_over_modes(source: Path, output: Path, entries: list[Entry]) -> None:
     """Give the folders their permissions: last, since they may forbid writing."""
     modes = [(output / entry.path, entry.mode) for entry in reversed(entries) if entry.is_folder]
     for folder, mode in [*modes, (output, source.stat().st_mode)]:
@@ -328,7 +329,7 @@ def _take_over_modes(source: Path, output: Path, entries: list[_Entry]) -> None:
             os.chmod(folder, stat.S_IMODE(mode))
 
 
-def _verify(root: Path, other: Path | None, entry: _Entry, threads: int, report: Progress) -> FileResult:
+def _verify(root: Path, other: Path | None, entry: Entry, threads: int, report: Progress) -> FileResult:
     path = root / entry.path
     if other is None:
         with FileReader(path) as reader:

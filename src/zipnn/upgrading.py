@@ -18,6 +18,7 @@ from .files import archive_file, compress_file, decompress_file
 from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import difference_from
 from .storage.filereader import FileReader
+from .storage.locations import local_path
 
 StrPath = str | os.PathLike[str]
 
@@ -55,8 +56,9 @@ def upgrade_file(
         CorruptError: it is damaged, as far as it lets one see that: it has no checksums.
         OSError: it cannot be read or written.
     """
-    job = Conversion(Path(source), None, threads, False, True, False, dry_run, progress)
-    with FileReader(job.source) as reader:
+    path = Path(source)
+    job = Conversion(path, None, threads, False, True, False, dry_run, progress)
+    with FileReader(path) as reader:
         content = kinds.open_content(reader) if kinds.kind_of(reader) in kinds.WRITTEN else None
         if content is None or not kinds.is_old(content):
             return job.leave(reader, "not written by zipnn 0.1 to 0.5")
@@ -67,7 +69,7 @@ def upgrade_file(
                 "zipnn_decompress_file_delta, then compress it again"
             )
         size = content.original_size
-        target = job.target(None)
+        target = local_path(job.target(None))
         if dry_run:
             return job.result(target, "would-upgrade", size, reader.size, _was(reader))
         if info is not None and info.input_format in _KINDS:
@@ -118,7 +120,7 @@ def _renew_array(job: Conversion, reader: FileReader, target: Path, level: str) 
 def _renew_file(job: Conversion, reader: FileReader, target: Path, dtype: str | None, level: str) -> int:
     """Restore the original beside the file, compress that, and put it in the file's place."""
     with tempfile.TemporaryDirectory(prefix=".zipnn-", dir=target.parent) as folder:
-        original = Path(folder) / _original_name(job.source)
+        original = Path(folder) / _original_name(local_path(job.source))
         renewed = Path(folder) / ("renewed" + original.suffix)
         decompress_file(job.source, original, threads=job.threads, progress=_half(job.progress, 0))
         result = compress_file(

@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from .containers import kinds
-from .containers.archive import Archive
+from .containers.archive.differences import Base
+from .containers.archive.reading import Archive
 from .containers.safetensors import TensorFile
 from .conversion import Progress
+from .delta.base import BaseLike, opened_base
 from .errors import MismatchError
 from .storage.comparing import difference_from, first_difference, in_order
 from .storage.filereader import FileReader, Read
+from .storage.locations import Place
+from .storage.opening import Location, open_reader
 
-StrPath = str | os.PathLike[str]
 _STEP = 8 << 20
 _NO_CHECKSUMS = "zipnn 0.1 to 0.5 wrote no checksums: damage can go unseen"
 
@@ -37,8 +38,8 @@ class VerifyResult:
             has no checksums.
     """
 
-    path: Path
-    other: Path | None
+    path: Place
+    other: Place | None
     kind: str
     tensors: int
     original_size: int
@@ -47,7 +48,12 @@ class VerifyResult:
 
 
 def verify_file(
-    path: StrPath, other: StrPath | None = None, *, threads: int = 0, progress: Progress | None = None
+    path: Location,
+    other: Location | None = None,
+    *,
+    threads: int = 0,
+    progress: Progress | None = None,
+    base: BaseLike | None = None,
 ) -> VerifyResult:
     """Decode a whole file against its checksums, or compare it with another.
 
@@ -56,64 +62,74 @@ def verify_file(
     are compared byte for byte, compressed or not.
 
     Args:
-        path: the file.
+        path: the file, or its URL.
         other: the one to compare it with.
         threads: 0 for the default number.
         progress: called with (bytes of the original done, total).
+        base: what is a difference is one to this file or folder.
 
     Raises:
         CorruptError: a file is damaged.
         MismatchError: they differ; names the first tensor, or byte, that does.
         FormatError: `path` alone is given and is neither compressed nor safetensors.
+        BaseRequiredError, BaseMismatchError: a difference needs a base, or another one.
     """
     started = time.monotonic()
     report = progress or (lambda done, total: None)
-    with FileReader(path) as reader:
+    other_place = None
+    with open_reader(path) as reader, opened_base(base) as against:
         kind = kinds.kind_of(reader)
         if other is None:
-            tensors, size, notes = _decode(reader, kind, threads, report)
+            tensors, size, notes = _decode(reader, kind, threads, report, against)
         else:
-            with FileReader(other) as other_reader:
-                tensors, size, notes = _compare(reader, kind, other_reader, threads, report)
+            with open_reader(other) as other_reader:
+                other_place = other_reader.path
+                tensors, size, notes = _compare(reader, kind, other_reader, threads, report, against)
     seconds = time.monotonic() - started
-    return VerifyResult(
-        Path(path), None if other is None else Path(other), kind, tensors, size, seconds, notes
-    )
+    return VerifyResult(reader.path, other_place, kind, tensors, size, seconds, notes)
 
 
 _Outcome = tuple[int, int, tuple[str, ...]]
 
 
-def _decode(reader: FileReader, kind: str, threads: int, report: Progress) -> _Outcome:
+def _decode(reader: FileReader, kind: str, threads: int, report: Progress, base: Base | None) -> _Outcome:
     if kind == kinds.SAFETENSORS:
         return (
             len(TensorFile(reader).tensors),
             reader.size,
             ("not compressed: only the header could be checked",),
         )
-    content = kinds.open_content(reader)
+    content = kinds.open_content(reader, base)
     for offset, piece in content.original_pieces(threads):
         report(offset + len(piece), content.original_size)
     tensors = len(content.tensors) if isinstance(content, TensorFile) else 0
     return tensors, content.original_size, (_NO_CHECKSUMS,) if kinds.is_old(content) else ()
 
 
-def _compare(one: FileReader, kind: str, two: FileReader, threads: int, report: Progress) -> _Outcome:
+def _compare(
+    one: FileReader, kind: str, two: FileReader, threads: int, report: Progress, base: Base | None
+) -> _Outcome:
     tensor_kinds = (kinds.SAFETENSORS, kinds.COMPRESSED)
     other_kind = kinds.kind_of(two)
     if kind in tensor_kinds and other_kind in tensor_kinds:
         return _compare_tensors(TensorFile(one), TensorFile(two), threads, report)
-    return 0, _compare_bytes(one, kind, two, other_kind, threads, report), ()
+    return 0, _compare_bytes(one, kind, two, other_kind, threads, report, base), ()
 
 
 def _compare_bytes(
-    one: FileReader, kind: str, two: FileReader, other_kind: str, threads: int, report: Progress
+    one: FileReader,
+    kind: str,
+    two: FileReader,
+    other_kind: str,
+    threads: int,
+    report: Progress,
+    base: Base | None,
 ) -> int:
     """Compare the original contents; at most one of them is compressed safetensors. Returns their size."""
     if other_kind == kinds.COMPRESSED:  # it gives its content in order only, the other has to follow
         one, kind, two, other_kind = two, other_kind, one, kind
-    size, pieces = _pieces(one, kind, threads)
-    other_size, read = _reading(two, other_kind, threads)
+    size, pieces = _pieces(one, kind, threads, base)
+    other_size, read = _reading(two, other_kind, threads, base)
     if size != other_size:
         raise MismatchError(f"{one.path} holds {size} bytes, {two.path} {other_size}")
 
@@ -128,21 +144,23 @@ def _compare_bytes(
     return size
 
 
-def _pieces(reader: FileReader, kind: str, threads: int) -> tuple[int, Iterator[tuple[int, memoryview]]]:
+def _pieces(
+    reader: FileReader, kind: str, threads: int, base: Base | None
+) -> tuple[int, Iterator[tuple[int, memoryview]]]:
     if kind in kinds.WRITTEN:
-        content = kinds.open_content(reader)
+        content = kinds.open_content(reader, base)
         return content.original_size, content.original_pieces(threads)
     steps = range(0, reader.size, _STEP)
     return reader.size, ((at, reader.read(at, min(_STEP, reader.size - at))) for at in steps)
 
 
-def _reading(reader: FileReader, kind: str, threads: int) -> tuple[int, Read]:
+def _reading(reader: FileReader, kind: str, threads: int, base: Base | None) -> tuple[int, Read]:
     if kind in (kinds.LEGACY, kinds.STREAM):
-        content = kinds.open_content(reader)
+        content = kinds.open_content(reader, base)
         return content.original_size, in_order(content.original_pieces(threads))
     if kind != kinds.ARCHIVE:
         return reader.size, reader.read
-    archive = Archive(reader)
+    archive = Archive(reader, base)
     return archive.original_size, lambda offset, size: archive.read_range(offset, offset + size, threads)
 
 

@@ -24,34 +24,48 @@ class Hub:
     """What the server knows, and what was asked of it.
 
     Attributes:
-        repositories: content of each repository's files at its newest commit.
+        repositories: content of each repository's files at the newest commit of main.
+        branches: the same of other branches, by repository and name.
+        private: the repositories that were made private.
         requests: method and path of every request.
+        uploaded: large files that were sent, by SHA-256.
+        before_storing: called with the SHA-256 of a large file that was sent and is not kept yet.
+        refused: whether uploads are.
     """
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, bytes]] = {}
+        self.branches: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.private: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.uploaded: dict[str, bytes] = {}
+        self.before_storing: Callable[[str], None] = lambda oid: None
+        self.refused = False
         self._history: dict[str, dict[str, bytes]] = {}
 
     def downloads(self) -> list[str]:
         """Paths of the weights that were fetched since `requests` was cleared."""
         return [path for method, path in self.requests if method == "GET" and path.endswith(".safetensors")]
 
-    def commit_of(self, repo: str) -> str:
+    def branch(self, repo: str, name: str = "main") -> dict[str, bytes]:
+        """The files of a branch as they are now. Raises `KeyError` if there is none of that name."""
+        return self.repositories[repo] if name == "main" else self.branches[repo, name]
+
+    def commit_of(self, repo: str, branch: str = "main") -> str:
         """The newest commit; what it holds can be asked for by its name from then on."""
-        files = self.repositories[repo]
+        files = self.branch(repo, branch)
         digest = hashlib.sha1(repr(sorted(files.items())).encode(), usedforsecurity=False).hexdigest()
         self._history[digest] = dict(files)
         return digest
 
     def at(self, repo: str, revision: str) -> tuple[str, dict[str, bytes]]:
-        commit = self.commit_of(repo) if revision == "main" else revision
+        known = revision == "main" or (repo, revision) in self.branches
+        commit = self.commit_of(repo, revision) if known else revision
         return commit, self._history[commit]
 
 
 def is_large(name: str) -> bool:
-    return name.endswith(".safetensors")
+    return name.endswith((".safetensors", ".znn", ".bin"))
 
 
 def entry_of(name: str, content: bytes) -> dict[str, Any]:
@@ -110,7 +124,14 @@ def model(handler: Handler, match: re.Match[str], body: bytes) -> None:
     commit, files = handler.hub.at(repo, match["revision"] or "main")
     siblings = [{"rfilename": name} for name in files]
     handler.reply_json(
-        {"id": repo, "modelId": repo, "sha": commit, "private": False, "tags": [], "siblings": siblings}
+        {
+            "id": repo,
+            "modelId": repo,
+            "sha": commit,
+            "private": repo in handler.hub.private,
+            "tags": [],
+            "siblings": siblings,
+        }
     )
 
 
@@ -153,8 +174,21 @@ def who(handler: Handler, match: re.Match[str], body: bytes) -> None:
 def create(handler: Handler, match: re.Match[str], body: bytes) -> None:
     asked = json.loads(body)
     repo = f"{asked.get('organization') or 'me'}/{asked['name']}"
+    if handler.hub.refused:
+        return handler.reply_json({"error": "Forbidden"}, 403)
+    hidden = asked.get("private") or asked.get("visibility") == "private"
+    if hidden and repo not in handler.hub.repositories:
+        handler.hub.private.add(repo)
     handler.hub.repositories.setdefault(repo, {})
-    handler.reply_json({"url": f"{handler.address}/{repo}", "id": repo})
+    return handler.reply_json({"url": f"{handler.address}/{repo}", "id": repo})
+
+
+def create_branch(handler: Handler, match: re.Match[str], body: bytes) -> None:
+    repo, name = match["repo"], match["revision"]
+    if (repo, name) in handler.hub.branches:
+        return handler.reply_json({"error": "exists"}, 409)
+    handler.hub.branches[repo, name] = dict(handler.hub.repositories[repo])
+    return handler.reply_json({})
 
 
 def preupload(handler: Handler, match: re.Match[str], body: bytes) -> None:
@@ -168,20 +202,23 @@ def preupload(handler: Handler, match: re.Match[str], body: bytes) -> None:
 
 def batch(handler: Handler, match: re.Match[str], body: bytes) -> None:
     objects = [
+        wanted if wanted["oid"] in handler.hub.uploaded else
         {**wanted, "actions": {"upload": {"href": f"{handler.address}/_lfs/{wanted['oid']}"}}}
         for wanted in json.loads(body)["objects"]
-    ]
+    ]  # fmt: skip
     handler.reply_json({"transfer": "basic", "objects": objects})
 
 
 def put_object(handler: Handler, match: re.Match[str], body: bytes) -> None:
     assert hashlib.sha256(body).hexdigest() == match["oid"]
+    handler.hub.before_storing(match["oid"])
     handler.hub.uploaded[match["oid"]] = body
     handler.reply_json({})
 
 
 def commit(handler: Handler, match: re.Match[str], body: bytes) -> None:
-    files = handler.hub.repositories[match["repo"]]
+    branch = match["revision"]
+    files = handler.hub.branch(match["repo"], branch)
     for line in body.splitlines():
         operation = json.loads(line)
         value = operation["value"]
@@ -189,7 +226,7 @@ def commit(handler: Handler, match: re.Match[str], body: bytes) -> None:
             files[value["path"]] = base64.b64decode(value["content"])
         elif operation["key"] == "lfsFile":
             files[value["path"]] = handler.hub.uploaded[value["oid"]]
-    done = handler.hub.commit_of(match["repo"])
+    done = handler.hub.commit_of(match["repo"], branch)
     url = f"{handler.address}/{match['repo']}/commit/{done}"
     handler.reply_json({"success": True, "commitOid": done, "commitUrl": url, "hookOutput": ""})
 
@@ -206,7 +243,8 @@ ROUTES: list[tuple[str, Callable[[Handler, re.Match[str], bytes], None]]] = [
     (f"/api/models/{REPO}/tree/(?P<revision>[^/]+)(?:/.*)?", tree),
     (f"/api/models/{REPO}/paths-info/(?P<revision>[^/]+)", paths_info),
     (f"/api/models/{REPO}/preupload/[^/]+", preupload),
-    (f"/api/models/{REPO}/commit/[^/]+", commit),
+    (f"/api/models/{REPO}/commit/(?P<revision>[^/]+)", commit),
+    (f"/api/models/{REPO}/branch/(?P<revision>[^/]+)", create_branch),
     (rf"/{REPO}\.git/info/lfs/objects/batch", batch),
     ("/_lfs/(?P<oid>[0-9a-f]{64})", put_object),
     (f"/{REPO}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", resolve),

@@ -7,8 +7,6 @@ Each test runs huggingface_hub in a process of its own, for it reads its address
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 
 import zipnn
 from tests.hub.caches import FILES, WEIGHTS, contents, shard
+from tests.hub.clients import Client
 from tests.hub.server import Hub, serve
 from zipnn.hub import cache
 
@@ -31,43 +30,6 @@ def hub() -> Iterator[tuple[Hub, str]]:
         yield hub, address
 
 
-class Client:
-    """huggingface_hub with a cache of its own."""
-
-    def __init__(self, address: str, home: Path) -> None:
-        self.cache = home / "hub"
-        self._environment = {
-            **os.environ,
-            "HF_ENDPOINT": address,
-            "HF_HOME": str(home),
-            "HF_HUB_CACHE": str(self.cache),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "HF_TOKEN": "hf_none",
-        }
-        self._environment.pop("HF_HUB_OFFLINE", None)
-
-    def run(self, code: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import huggingface_hub as h\n{code}"],
-            env=self._environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def download(self) -> Path:
-        return Path(self.run(f"print(h.snapshot_download({REPO!r}))"))
-
-    def verify(self) -> tuple[int, str]:
-        """What `hf cache verify` says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "huggingface_hub.cli.hf", "cache", "verify", REPO],
-            env=self._environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
-
-
 @pytest.fixture
 def client(hub: tuple[Hub, str], tmp_path: Path) -> Client:
     return Client(hub[1], tmp_path / "home")
@@ -75,17 +37,17 @@ def client(hub: tuple[Hub, str], tmp_path: Path) -> Client:
 
 def test_39_to_42_download_compress_and_download_again(hub: tuple[Hub, str], client: Client) -> None:
     server = hub[0]
-    snapshot = client.download()
+    snapshot = client.download(REPO)
     assert contents(snapshot) == FILES
     results = cache.compress_model(REPO, cache_dir=client.cache)
     assert {result.action for result in results} == {"compressed"}
 
     server.requests.clear()
-    assert client.download() == snapshot
+    assert client.download(REPO) == snapshot
     assert server.downloads() == []
 
     server.repositories[REPO]["config.json"] = b'{"model_type": "newer"}'
-    newer = client.download()
+    newer = client.download(REPO)
     assert newer != snapshot
     assert server.downloads() == []
     for name in WEIGHTS:
@@ -98,19 +60,19 @@ def test_39_to_42_download_compress_and_download_again(hub: tuple[Hub, str], cli
 
 
 def test_43_what_the_hub_s_verification_says(client: Client) -> None:
-    client.download()
-    assert client.verify()[0] == 0
+    client.download(REPO)
+    assert client.hf("cache", "verify", REPO)[0] == 0
     cache.compress_model(REPO, cache_dir=client.cache)
-    code, said = client.verify()
+    code, said = client.hf("cache", "verify", REPO)
     assert code != 0
     assert all(name in said for name in WEIGHTS)
     assert {result.action for result in cache.verify_model(REPO, cache_dir=client.cache)} == {"verified"}
     cache.decompress_model(REPO, cache_dir=client.cache)
-    assert client.verify()[0] == 0
+    assert client.hf("cache", "verify", REPO)[0] == 0
 
 
 def test_44_a_forced_download_gives_the_plain_file(client: Client) -> None:
-    snapshot = client.download()
+    snapshot = client.download(REPO)
     cache.compress_model(REPO, cache_dir=client.cache)
     client.run(f"h.hf_hub_download({REPO!r}, {WEIGHTS[0]!r}, force_download=True)")
     assert (snapshot / WEIGHTS[0]).read_bytes() == FILES[WEIGHTS[0]]

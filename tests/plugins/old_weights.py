@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Run by an interpreter that has zipnn 0.5.4: compresses weight files as its scripts do.
+"""Run by an interpreter that has zipnn 0.5.4, or 0.4.0 for whole files: compresses weights as its scripts do.
 
 python old_weights.py whole|tensors FILE...: whole writes FILE.znn, tensors NAME.znn.safetensors.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -14,17 +15,20 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from zipnn import ZipNN
-from zipnn.util_safetensors import build_compressed_tensor_info, set_compressed_tensors_metadata
 
 
 def whole(path: Path) -> None:
     """As zipnn_compress_file.py."""
-    zipper = ZipNN(bytearray_dtype="bfloat16", is_streaming=True, streaming_chunk=1 << 20)
+    known = inspect.signature(ZipNN).parameters
+    chunk = "streaming_chunk" if "streaming_chunk" in known else "streaming_chunk_kb"
+    zipper = ZipNN(bytearray_dtype="bfloat16", is_streaming=True, **{chunk: 1 << 20})
     path.with_name(path.name + ".znn").write_bytes(bytes(zipper.compress(bytearray(path.read_bytes()))))
 
 
 def tensors(path: Path) -> None:
     """As zipnn_compress_safetensors.py."""
+    from zipnn.util_safetensors import build_compressed_tensor_info, set_compressed_tensors_metadata
+
     kept, infos = {}, {}
     with safe_open(path, "pt") as file:
         metadata = file.metadata()

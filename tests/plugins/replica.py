@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Models and a cache as the old releases of zipnn left them, written by zipnn 0.5.4 itself."""
+"""Models and a cache as the old releases of zipnn left them, written by the releases themselves."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from typing import Any
 
 import pytest
 
-from scripts.old_release import RELEASE, python_of
+from scripts.old_release import OLDER, RELEASE, python_of
 from tests.plugins.conftest import save_tokenizer
 
 ID = "royleibov/Phi-3.5-mini-instruct-ZipNN-Compressed"
 INDEX = "model.safetensors.index.json"
+FOLDERS = {RELEASE: "old", OLDER: "older"}
 _written: dict[tuple[str, ...], dict[str, bytes]] = {}  # starting the old interpreter takes seconds
 _TEMPLATE = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
 
 
-def compress_as_before(folder: Path, kind: str, *, fix_index: bool, suffix: str = ".safetensors") -> None:
-    """Put what zipnn 0.5.4 writes in the place of each weight file.
+def compress_as_before(
+    folder: Path, kind: str, *, fix_index: bool, suffix: str = ".safetensors", release: str = RELEASE
+) -> None:
+    """Put what an old release writes in the place of each weight file.
 
     Args:
         folder: the model.
         kind: `whole` for NAME.safetensors.znn, `tensors` for NAME.znn.safetensors.
         fix_index: name the new files in the index, as a script or `sed` did.
         suffix: of the weight files.
+        release: which one; for `tensors` it has to be 0.5.1 or later.
     """
-    python = python_of(Path(sys.prefix) / "old")
+    python = python_of(Path(sys.prefix) / FOLDERS[release])
     if not python.exists():
         if os.environ.get("CI"):
-            pytest.fail(f"continuous integration has to have an environment with {RELEASE}")
-        pytest.skip(f"no environment with {RELEASE}: make test makes one where pip can install it")
+            pytest.fail(f"continuous integration has to have an environment with {release}")
+        pytest.skip(f"no environment with {release}: make test makes one where pip can install it")
     files = sorted(folder.glob(f"*{suffix}"))
     assert files
-    key = (kind, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+    key = (release, kind, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
     if key not in _written:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         writer = Path(__file__).parent / "old_weights.py"

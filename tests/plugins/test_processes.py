@@ -100,6 +100,33 @@ def test_scenario_23_autoload_without_zipnn(small: Path, folder: Path) -> None:
     assert python(load) == "uint8"
 
 
+def test_scenario_23_it_brings_nothing_into_an_interpreter_but_itself(folder: Path) -> None:
+    modules = f"import site; site.addsitedir({str(folder)!r}); import sys; print(*sorted(sys.modules))"
+    before = set(python(modules).split())
+    autoload.turn_on()
+    assert set(python(modules).split()) - before == {autoload.NAME}
+    assert set(python(modules, ZIPNN_AUTO="0").split()) == before
+    # What the hooks themselves bring once safetensors is there: neither torch nor what loads models.
+    after = set(
+        python(f"import safetensors; {modules.replace('print', 'import safetensors; print')}").split()
+    )
+    assert not {"torch", "transformers", "huggingface_hub", "accelerate"} & after
+
+
+def test_scenario_23_hooks_import_no_library_that_they_hook() -> None:
+    modules = "import sys, zipnn; zipnn.zipnn_hf(); print(*sys.modules)"
+    hooked = {
+        "safetensors",
+        "torch",
+        "transformers",
+        "huggingface_hub",
+        "accelerate",
+        "tokenizers",
+        "ml_dtypes",
+    }
+    assert not hooked & set(python(modules).split())
+
+
 def test_scenario_11_tensor_parallel(tiny: Path, compressed: Callable[[Path], Path], tmp_path: Path) -> None:
     script = tmp_path / "ranks.py"
     script.write_text(

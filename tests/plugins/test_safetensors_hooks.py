@@ -16,6 +16,7 @@ from safetensors import numpy as st_numpy
 from safetensors import safe_open as early_safe_open
 
 import zipnn
+from zipnn.cli.main import main
 from zipnn.plugins import budget, methods
 from zipnn.plugins import safetensors as hooks
 
@@ -263,13 +264,17 @@ def test_scenario_34_a_damaged_tensor(files: tuple[Path, Path], tmp_path: Path) 
 
 @pytest.mark.usefixtures("hooked")
 @pytest.mark.parametrize("cut", [1, 200, 2000])
-def test_scenario_35_a_truncated_file(files: tuple[Path, Path], tmp_path: Path, cut: int) -> None:
+def test_scenario_35_a_truncated_file(
+    files: tuple[Path, Path], tmp_path: Path, cut: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "cut.safetensors"
     path.write_bytes(files[1].read_bytes()[:-cut])
     with pytest.raises((safetensors.SafetensorError, zipnn.ZipnnError)):
         st_torch.load_file(path)
     with pytest.raises((safetensors.SafetensorError, zipnn.ZipnnError)):
         st_torch.load(path.read_bytes())
+    assert main(["verify", str(path)]) == 1
+    assert str(path) in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("hooked")
@@ -278,7 +283,14 @@ def test_scenario_36_a_newer_version(files: tuple[Path, Path], tmp_path: Path) -
     data = files[1].read_bytes()
     assert b'"zipnn.format":"1"' in data
     path.write_bytes(data.replace(b'"zipnn.format":"1"', b'"zipnn.format":"7"'))
-    with pytest.raises(zipnn.UnsupportedVersionError, match=r"newer\.safetensors.*pip install --upgrade"):
+    message = r"newer\.safetensors.*needs zipnn >= 7\.0.*pip install --upgrade"
+    with pytest.raises(zipnn.UnsupportedVersionError, match=message):
+        st_torch.load_file(path)
+    # One frame in a file whose version is known.
+    with zipnn.safe_open(files[1]) as opened:
+        place = opened._file()._layout.places["b"]
+    path.write_bytes(data[: place.start + 4] + b"\7" + data[place.start + 5 :])
+    with pytest.raises(zipnn.UnsupportedVersionError, match=r"tensor 'b'.*needs zipnn >= 7\.0"):
         st_torch.load_file(path)
 
 

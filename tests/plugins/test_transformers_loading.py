@@ -83,7 +83,9 @@ def test_scenario_09_without_mmap(tiny: Path, compressed: Compressed, same: Same
     assert same(load(compressed(tiny), disable_mmap=True), load(tiny))
 
 
-def test_scenario_10_offloaded_to_disk(tiny: Path, compressed: Compressed, tmp_path: Path) -> None:
+def test_scenario_10_offloaded_to_disk(
+    tiny: Path, compressed: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip("accelerate")
     places = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk"}
     places |= {"model.norm": "cpu", "model.rotary_emb": "cpu", "lm_head": "disk"}
@@ -93,7 +95,11 @@ def test_scenario_10_offloaded_to_disk(tiny: Path, compressed: Compressed, tmp_p
         model = load(folder, device_map=places, offload_folder=tmp_path / folder.parent.name)
         with torch.no_grad():
             outputs.append(model(ids).logits)
+        warnings = [record for record in caplog.records if record.name == "zipnn"]
+        assert len(warnings) == len(outputs) - 1, "one for the compressed model, none for the plain one"
     assert torch.equal(*outputs)
+    assert str(compressed(tiny) / "model.safetensors") in caplog.text
+    assert "decoded again whenever it is used" in caplog.text
 
 
 def test_scenario_12_mixture_of_experts(compressed: Compressed, same: Same, tmp_path: Path) -> None:
@@ -122,6 +128,16 @@ def test_scenario_33_without_hooks(tiny: Path, compressed: Compressed) -> None:
     zipnn.zipnn_unhook()
     with pytest.raises((RuntimeError, ValueError)):
         load(compressed(tiny))
+
+
+def test_scenario_33_sizes_that_may_differ(tiny: Path, compressed: Compressed, same: Same) -> None:
+    """The one way to get a model out of a compressed file without hooks: documented; with them it is fine."""
+    assert same(load(compressed(tiny), ignore_mismatched_sizes=True), load(tiny))
+    zipnn.zipnn_unhook()
+    broken = load(compressed(tiny), ignore_mismatched_sizes=True)
+    assert not same(broken, load(tiny))
+    page = Path(__file__).parents[2] / "docs" / "huggingface.md"
+    assert "Do not pass `ignore_mismatched_sizes=True`" in page.read_text()
 
 
 def test_scenario_34_a_damaged_model(tiny: Path, compressed: Compressed, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def test_scales_of_rows_and_columns_are_found(dtype: str | type) -> None:
     array = _scaled(700, 500, 5).astype(dtype)
     frame = zipnn.compress(array, level="max")
     assert "rans" in _codec(frame)
-    assert len(frame) < len(zipnn.compress(array)) - array.size // 25  # bytes: a third of a bit an element
+    without_rows = zipnn.compress(array.reshape(-1))
+    assert len(frame) < len(without_rows) - array.size // 28  # bytes: over a quarter of a bit an element
     # The second chunk begins within a row.
     assert zipnn.decompress(frame).tobytes() == array.tobytes() == read_frame(frame).data
 

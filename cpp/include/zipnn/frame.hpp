@@ -147,4 +147,9 @@ std::uint64_t compress(std::span<const std::uint8_t> data, Family family, const 
 /// Order-0 entropy in bits per byte of data, plane by plane of the family's plainest layout.
 double order0(std::span<const std::uint8_t> data, Family family);
 
+/// About what share of the data's 8-byte words occurs more than once: nearly 0 for weights, whatever their
+/// type, and much for tables and padding, which are better left to a coder that finds matches. Looks at a
+/// sample; 0 if there are too few words to tell.
+double repeated_share(std::span<const std::uint8_t> data);
+
 }  // namespace zipnn

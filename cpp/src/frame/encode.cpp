@@ -86,7 +86,7 @@ Encoder::Encoder(Family family, std::uint64_t data_size, Level level, unsigned t
     : state_(std::make_unique<State>(State{family, data_size, level, threads, {}, {}, {}, {}})) {
     const std::uint64_t elements = data_size / state_->width();
     state_->plan = plan_sample(elements, state_->width());
-    if (level == Level::max) state_->rows = plan_rows(shape, elements);
+    if (level != Level::fast) state_->rows = plan_rows(shape, elements);
 }
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;

@@ -29,7 +29,9 @@ void check_magic_and_version(Bytes prefix) {
         throw FormatError("not a zipnn frame");
     if (prefix.size() > 4 && prefix[4] != format_version)
         throw UnsupportedVersionError("frame of format version " + std::to_string(prefix[4]) +
-                                      ": a newer zipnn is needed");
+                                      (prefix[4] > format_version
+                                           ? " needs zipnn >= " + std::to_string(prefix[4]) + ".0"
+                                           : std::string(" is not known")));
 }
 
 /// ceil(data / chunk) without overflow.

@@ -25,8 +25,9 @@ constexpr std::uint64_t runs_of_tile = 4;
 /// tables.
 constexpr std::uint64_t min_elements_for_window = 2 * tile_elements;
 
-/// Contexts take several times as long to decode: worth a thousandth of the tensor.
-constexpr std::uint64_t least_gain_of_contexts = 1000;
+/// Contexts take several times as long to decode: worth a thousandth of the tensor where size is all, else a
+/// seventieth, which few tensors give (embeddings whose columns differ in scale).
+constexpr std::uint64_t least_gain_of_contexts(Level level) { return level == Level::max ? 1000 : 70; }
 
 struct Candidate {
     LayoutId layout;
@@ -134,11 +135,11 @@ Candidate choose_layout(Family family, Level level, std::uint64_t elements, Byte
 /// Puts a context table in the place of a plane's tables if that saves enough of the elements of `width`
 /// bytes. `spare_cost`: of extra bits in another plane, which the plane's cost does not have.
 void use_contexts(PlaneTraining& trained, std::uint64_t spare_cost, const RowSample& sample,
-                  std::size_t width) {
+                  std::size_t width, Level level) {
     ContextTraining contexts = train_contexts(sample);
     const std::uint64_t present = cost_of_rows(sample, trained.tables);
     const std::uint64_t least_gain =
-        sample.symbols.size() * width * stored_symbol_cost / least_gain_of_contexts;
+        sample.symbols.size() * width * stored_symbol_cost / least_gain_of_contexts(level);
     if (contexts.cost + least_gain > present) return;
     trained = {{}, (trained.cost + spare_cost) * contexts.cost / present, {}};
     trained.tables.emplace_back(std::move(contexts.table));
@@ -223,7 +224,7 @@ Training train(Family family, Level level, std::uint64_t elements, const SampleP
         if (!row_planes.empty() && !trained.tables.empty() && !shared)
             use_contexts(trained, plane.spare_bits * bit_cost,
                          {row_planes[p], rows.row_length, rows.columns, plane.exponent, elements},
-                         layout.width);
+                         layout.width, level);
         if (p == 0 && layout.windowed()) add_extra_bits(planes, plan.tiles, trained);
         coded |= !trained.tables.empty();
         cost += trained.cost;

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..arrays.frameworks import open_framework
-from ..containers.safetensors import TensorFile, TensorInfo, open_tensors
+from ..containers import kinds
+from ..containers.archive.reading import Archive
+from ..containers.originals import archived_file
+from ..containers.safetensors import TensorFile, TensorInfo
+from ..delta.base import BaseLike, open_base
+from ..storage.opening import Location, open_reader
 from .reading import read_tensor, read_tensors
 from .refusals import refusal
 from .slicing import TensorSlice
@@ -21,15 +25,18 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
     taken before the file was closed stay usable.
 
     Args:
-        filename: the file.
+        filename: the file: a path, a URL (as a string), or a binary file object.
         framework: what tensors become: "np" or "numpy", "pt" or "torch".
         device: where torch tensors go, as torch names it.
+        base: what the file is a difference to, if it is one (see `make_delta`): a file or a folder.
         backend: taken so that calls written for safetensors work, and checked; it changes nothing.
         threads: threads that decode; None for `ZIPNN_NUM_THREADS`, else all cores the process may use.
 
     Raises:
         OSError: the file cannot be opened.
-        FormatError: it is not a safetensors file.
+        FormatError: it is not a safetensors file, nor an archive of one.
+        BaseRequiredError: it is a difference, a tensor is read, and `base` was not given.
+        BaseMismatchError: `base` is another than it was made against.
         CorruptError, UnsupportedVersionError: it is damaged, or written by a newer zipnn.
         ValueError: framework, device or backend is not known.
         MissingDependencyError: torch is not installed.
@@ -37,10 +44,11 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: Location | BinaryIO,
         framework: str = "np",
         device: Any = "cpu",
         *,
+        base: BaseLike | None = None,
         backend: str = "mmap",
         threads: int | None = None,
     ) -> None:
@@ -48,7 +56,7 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
             raise refusal(ValueError, f'backend {backend!r} is not known: "mmap" and "pread" are')
         self._framework = open_framework(framework, device)
         self._threads = threads or 0
-        self._opened: TensorFile | None = open_tensors(filename)
+        self._opened: TensorFile | None = _open(filename, base)
 
     def __enter__(self) -> safe_open:
         self._file()
@@ -113,15 +121,30 @@ class safe_open:  # noqa: N801 - the name that safetensors gave it
             raise refusal(KeyError, f"file {file.path}: there is no tensor {name!r}") from None
 
 
+def _open(filename: Location | BinaryIO, base: BaseLike | None) -> TensorFile:
+    """The file, or the safetensors file in an archive."""
+    reader = open_reader(filename)
+    try:
+        if kinds.is_archive(reader):
+            tensors = None if base is None else open_base(base)
+            reader = archived_file(reader, Archive(reader, tensors))
+        return TensorFile(reader)
+    except BaseException:
+        reader.close()
+        raise
+
+
 def load_file(
-    filename: str | os.PathLike[str],
+    filename: Location | BinaryIO,
     framework: str = "np",
     device: Any = "cpu",
     threads: int | None = None,
+    *,
+    base: BaseLike | None = None,
 ) -> dict[str, Any]:
     """All tensors of a safetensors file, compressed or not, by name.
 
     Takes the arguments of `safe_open` and raises what it and `get_tensor` raise.
     """
-    with safe_open(filename, framework, device, threads=threads) as file:
+    with safe_open(filename, framework, device, base=base, threads=threads) as file:
         return file.get_tensors()

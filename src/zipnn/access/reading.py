@@ -7,16 +7,38 @@ import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 from .. import _core, limits
 from ..arrays.frameworks import Framework
-from ..containers.safetensors import TensorFile, TensorInfo
 from ..errors import FormatError, error_place
+from ..storage.locations import Place
+
+
+class TensorShape(Protocol):
+    """What is known of a tensor before it is read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def size(self) -> int: ...
+
+
+class TensorSource(Protocol):
+    """A file whose tensors can be read, by name, as little-endian elements in C order."""
+
+    @property
+    def path(self) -> Place: ...
+    def read_into(self, name: str, out: memoryview, threads: int = 0) -> None: ...
+    def read_range(self, name: str, start: int, stop: int, threads: int = 0) -> memoryview: ...
 
 
 def read_tensors(
-    file: TensorFile, infos: Iterable[TensorInfo], framework: Framework, threads: int
+    file: TensorSource, infos: Iterable[TensorShape], framework: Framework, threads: int
 ) -> dict[str, Any]:
     """Tensors by name, in the order given: small ones decoded side by side, large ones each by all threads.
 
@@ -34,7 +56,7 @@ def read_tensors(
     if workers > 1:
         runs = list(_runs(info for info in infos if info.size <= limits.READ_AT_ONCE))
 
-        def read_run(run: list[TensorInfo]) -> list[tuple[str, Any]]:
+        def read_run(run: list[TensorShape]) -> list[tuple[str, Any]]:
             return [(info.name, _read(file, info, framework, 1)) for info in run]
 
         # Made for each call: a pool that is kept would be dead after a fork.
@@ -47,9 +69,9 @@ def read_tensors(
     return {info.name: framework.place(tensors.pop(info.name)) for info in infos}
 
 
-def _runs(infos: Iterable[TensorInfo]) -> Iterator[list[TensorInfo]]:
+def _runs(infos: Iterable[TensorShape]) -> Iterator[list[TensorShape]]:
     """Tensors in runs that are worth handing to a thread."""
-    run: list[TensorInfo] = []
+    run: list[TensorShape] = []
     size = 0
     for info in infos:
         run.append(info)
@@ -61,7 +83,7 @@ def _runs(infos: Iterable[TensorInfo]) -> Iterator[list[TensorInfo]]:
         yield run
 
 
-def read_tensor(file: TensorFile, info: TensorInfo, framework: Framework, threads: int) -> Any:
+def read_tensor(file: TensorSource, info: TensorShape, framework: Framework, threads: int) -> Any:
     """A whole tensor, decoded straight into its memory, on the framework's device.
 
     Raises:
@@ -71,7 +93,7 @@ def read_tensor(file: TensorFile, info: TensorInfo, framework: Framework, thread
     return framework.place(_read(file, info, framework, threads))
 
 
-def _read(file: TensorFile, info: TensorInfo, framework: Framework, threads: int) -> Any:
+def _read(file: TensorSource, info: TensorShape, framework: Framework, threads: int) -> Any:
     shape = framework_shape(file, info, framework)
     with tensor_place(file, info):
         tensor, data = framework.empty(info.dtype, shape)
@@ -79,7 +101,7 @@ def _read(file: TensorFile, info: TensorInfo, framework: Framework, threads: int
     return tensor
 
 
-def framework_shape(file: TensorFile, info: TensorInfo, framework: Framework) -> tuple[int, ...]:
+def framework_shape(file: TensorSource, info: TensorShape, framework: Framework) -> tuple[int, ...]:
     """The tensor's shape in the framework.
 
     Raises:
@@ -90,14 +112,13 @@ def framework_shape(file: TensorFile, info: TensorInfo, framework: Framework) ->
     with tensor_place(file, info):
         shape = framework.shape(info.dtype, info.shape)
         needed = math.prod(shape) * int(framework.dtype(info.dtype).itemsize)
-        if needed != info.stop - info.start:
+        if needed != info.size:
             raise FormatError(
-                f"{info.dtype} of shape {list(info.shape)} takes {needed} bytes, "
-                f"the file has {info.stop - info.start}"
+                f"{info.dtype} of shape {list(info.shape)} takes {needed} bytes, the file has {info.size}"
             )
     return shape
 
 
-def tensor_place(file: TensorFile, info: TensorInfo) -> contextlib.AbstractContextManager[None]:
+def tensor_place(file: TensorSource, info: TensorShape) -> contextlib.AbstractContextManager[None]:
     """Names file and tensor in errors, as `TensorFile` does for its own."""
     return error_place(f"file {file.path}: tensor {info.name!r}")

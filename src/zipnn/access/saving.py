@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -110,15 +109,9 @@ def _pieces(source: Source) -> Iterator[tuple[int, memoryview]]:
         yield start, source.read(start, min(_COPY, source.size - start))
 
 
-def _permissions_like(target: Path) -> os.stat_result:
-    """The file that will be replaced; else a new one, since only the system knows what those get."""
+def _permissions_like(target: Path) -> os.stat_result | None:
+    """The file that will be replaced; None for a new one."""
     try:
         return os.stat(target)
     except FileNotFoundError:
-        probe = target.parent / f".zipnn-{secrets.token_hex(8)}.incomplete"
-        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            return os.fstat(fd)
-        finally:
-            os.close(fd)
-            os.unlink(probe)
+        return None

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.frameworks import Framework, TorchFramework
-from ..containers.safetensors import TensorFile, TensorInfo
-from .reading import framework_shape, read_tensor, tensor_place
+from .reading import TensorShape, TensorSource, framework_shape, read_tensor, tensor_place
 from .refusals import refusal
 
 Selection = tuple["int | range", ...]
@@ -27,7 +26,7 @@ Selection = tuple["int | range", ...]
 class TensorSlice:
     """A tensor of an open file that decodes what is asked of it: `part = tensor_slice[10:20, :]`."""
 
-    def __init__(self, file: TensorFile, info: TensorInfo, framework: Framework, threads: int) -> None:
+    def __init__(self, file: TensorSource, info: TensorShape, framework: Framework, threads: int) -> None:
         self._file = file
         self._info = info
         self._framework = framework

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ZipnnError
+from ..storage.locations import local_path
 from . import text
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
@@ -99,5 +100,5 @@ def work(
 
 def _name(model: str, result: FileResult) -> Path:
     """The file's name in the repository, behind the model's."""
-    parts = result.source.parts
+    parts = local_path(result.source).parts
     return Path(model, *parts[parts.index("snapshots") + 2 :])

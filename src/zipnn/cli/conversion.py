@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ZipnnError
 from ..files import FileResult
+from ..storage.locations import Place, Url
 from . import text
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
@@ -29,7 +30,7 @@ def convert(
     verb: str,
     file: Callable[..., FileResult],
     tree: Callable[..., list[FileResult]],
-    default_output: Callable[[Path], Path | None],
+    default_output: Callable[[Place], Place | None],
     **options: Any,
 ) -> Exit:
     """Run the library's function for files or for folders on each path, and give an account.
@@ -78,18 +79,47 @@ def convert(
     return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
 
 
-def _outputs(args: argparse.Namespace, default_output: Callable[[Path], Path | None]) -> list[Path | None]:
+def convert_folders(
+    args: argparse.Namespace,
+    console: Console,
+    verb: str,
+    function: Callable[..., FileResult],
+    **options: Any,
+) -> Exit:
+    """Run `archive_folder` or `restore_folder` on each path, and give an account.
+
+    Raises:
+        UsageError: options do not go with folders in archives.
+    """
+    if args.in_place or args.delete_original:
+        raise UsageError("a folder and its archive do not replace each other: remove the original by hand")
+    if args.output is not None and len(args.paths) > 1:
+        raise UsageError("-o goes with one folder or archive")
+    outcome = Outcome(args.command, console)
+    results: list[FileResult] = []
+    begun = time.monotonic()
+    for path in args.paths:
+        with outcome.attempt(path, verb) as progress:
+            result = function(
+                path, args.output, threads=args.threads, dry_run=args.dry_run, progress=progress, **options
+            )
+            console.result(told(result))
+            results.append(result)
+    total = total_of(results, time.monotonic() - begun)
+    return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
+
+
+def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place | None]) -> list[Place | None]:
     """The output for each path, None where the library chooses. Raises `UsageError`."""
     if args.in_place and args.delete_original:
         raise UsageError("--in-place replaces the originals: --delete-original does not go with it")
     into_folder = args.output is not None and (len(args.paths) > 1 or args.output.is_dir())
-    outputs: list[Path | None] = []
-    targets: Counter[Path] = Counter()
+    outputs: list[Place | None] = []
+    targets: Counter[Place] = Counter()
     for path in args.paths:
-        output: Path | None = args.output
+        output: Place | None = args.output
         if path.is_dir():
-            if output is None and not args.in_place and not args.dry_run:
-                raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
+            _check_folder_output(path, args)
             if output is not None and len(args.paths) > 1:
                 output = output / path.resolve().name
         elif into_folder:
@@ -103,12 +133,20 @@ def _outputs(args: argparse.Namespace, default_output: Callable[[Path], Path | N
     for target, count in targets.items():
         if count > 1:
             raise UsageError(f"{count} of the paths would be written to {target}", "give each its own -o")
-    if len(args.paths) > 1 and args.output is not None and not args.dry_run:
+    into_local = isinstance(args.output, Path)
+    if len(args.paths) > 1 and into_local and not args.dry_run:
         args.output.mkdir(parents=True, exist_ok=True)
     return outputs
 
 
-def _default_or_none(path: Path, default_output: Callable[[Path], Path | None]) -> Path | None:
+def _check_folder_output(path: Path, args: argparse.Namespace) -> None:
+    if isinstance(args.output, Url):
+        raise UsageError(f"{path} is a folder: only files go to a URL", "--archive makes it one file")
+    if args.output is None and not args.in_place and not args.dry_run:
+        raise UsageError(f"{path} is a folder: where should the result go?", "-o OUT, or --in-place")
+
+
+def _default_or_none(path: Place, default_output: Callable[[Place], Place | None]) -> Place | None:
     """None for what cannot be read too: it will fail when its turn comes."""
     try:
         return None if path.is_dir() else default_output(path)
@@ -128,7 +166,8 @@ def told(result: FileResult, delete_original: bool = False) -> str:
     if result.action.startswith("would"):
         return f"{names}: {result.action.replace('-', ' ')}, {sizes}"
     removed = ", original removed" if delete_original else ""
-    return f"{names}: {sizes}, {_pace(result.original_size, result.seconds)}{removed}"
+    note = f" ({result.reason})" if result.reason else ""
+    return f"{names}: {sizes}, {_pace(result.original_size, result.seconds)}{removed}{note}"
 
 
 def _summary(results: list[FileResult], total: dict[str, Any], dry_run: bool) -> str:

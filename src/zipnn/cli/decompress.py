@@ -6,15 +6,21 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..errors import ZipnnError
+from ..storage.locations import Place
+from . import streams
 from .cached import add_model, check_paths, work
-from .errors import Exit
-from .options import add_command, add_writing
+from .errors import Exit, UsageError
+from .options import add_base, add_command, add_writing
 from .output import Console
+from .streams import is_stream
 
 _DETAILS = """\
 The original comes back byte for byte. A file NAME.znn.safetensors becomes
-NAME.safetensors beside it and NAME.znn becomes NAME; for another name, or a folder,
+NAME.safetensors beside it and NAME.znn becomes NAME, a file or a folder; for another name, or a folder,
 -o or --in-place must say where the result goes.
+
+A lone - reads standard input and writes to standard output (or to -o OUT).
 
 Each output is compared with what the compressed file decodes to before it gets its name."""
 
@@ -22,6 +28,7 @@ _EXAMPLES = """\
   zipnn decompress model.znn.safetensors
   zipnn decompress model.znn.safetensors -o restored.safetensors
   zipnn decompress my-model --in-place
+  zipnn decompress - < data.znn | consumer
   zipnn decompress --model org/name --hf-cache"""
 
 
@@ -37,19 +44,30 @@ def register(commands: Any) -> None:
     )
     add_writing(parser, "files and folders to decompress", "each compressed file")
     add_model(parser)
+    add_base(parser, "what each path is a difference to (see zipnn apply)")
     parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be written")
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Do it."""
+    if is_stream(args):
+        return streams.decompress(args, console)
     if check_paths(args):
         from ..hub.cache import decompress_model
 
         return work(args, console, "decompressing", decompress_model, dry_run=args.dry_run)
+    if args.paths and all(map(_holds_folder, args.paths)):
+        from ..folders import restore_folder
+        from .conversion import convert_folders
+
+        return convert_folders(args, console, "decompressing", restore_folder, base=args.base)
     from ..files import decompress_file, original_path
     from ..trees import decompress_tree
     from .conversion import convert
 
+    if args.base is not None and any(path.is_dir() for path in args.paths):
+        raise UsageError("--base goes with files, not with folders of files")
+    more = {} if args.base is None else {"base": args.base}
     return convert(
         args,
         console,
@@ -57,4 +75,17 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
         file=decompress_file,
         tree=decompress_tree,
         default_output=original_path,
+        **more,
     )
+
+
+def _holds_folder(path: Place) -> bool:
+    """Whether it is the archive of a folder; what cannot be read fails when its turn comes."""
+    from ..containers import kinds
+    from ..storage.opening import open_reader
+
+    try:
+        with open_reader(path) as reader:
+            return kinds.holds_folder(kinds.open_content(reader))
+    except (OSError, ZipnnError):
+        return False

@@ -7,6 +7,7 @@ import enum
 import errno
 
 from ..errors import (
+    BaseRequiredError,
     CorruptError,
     MissingDependencyError,
     OutputExistsError,
@@ -92,6 +93,8 @@ def hint_of(error: Exception) -> str:
         return "--force replaces files, -o writes elsewhere"
     if isinstance(error, UnsupportedVersionError):
         return "pip install --upgrade zipnn"
+    if isinstance(error, BaseRequiredError):
+        return "zipnn apply BASE DELTA restores it; --base BASE gives other commands the base"
     if isinstance(error, CorruptError):
         return "this copy is damaged: fetch or copy the file again"
     if isinstance(error, MissingDependencyError) or not isinstance(error, OSError):

@@ -7,10 +7,10 @@ import argparse
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError
+from ..storage.locations import Place, Url, place_of
 from . import text
 from .errors import Exit
 from .jobs import Outcome, as_json
@@ -43,7 +43,9 @@ def register(commands: Any) -> None:
         details=_DETAILS,
         examples=_EXAMPLES,
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
+    parser.add_argument(
+        "paths", nargs="+", type=place_of, metavar="PATH", help="files (or their URLs) and folders"
+    )
     parser.add_argument("--tensors", action="store_true", help="list every tensor")
     parser.add_argument(
         "--bound",
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     from ..report.inspection import inspect
 
     outcome = Outcome(args.command, console)
-    files: list[Path] = []
+    files: list[Place] = []
     for path in args.paths:
         with outcome.attempt(path):
             files += _files(path)
@@ -71,14 +73,14 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     return outcome.finish(reports)
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Place) -> list[Place]:
     """The file, or a folder's files that can be shown."""
-    if not path.is_dir():
+    if isinstance(path, Url) or not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*") if file.name.endswith(_SUFFIXES) and file.is_file())
     if not found:
         raise FormatError(f"{path}: no safetensors files and no archives in this folder")
-    return found
+    return [*found]
 
 
 def _show(report: FileReport, all_tensors: bool, console: Console, *, first: bool) -> None:
@@ -101,7 +103,8 @@ def _head(report: FileReport) -> Iterator[str]:
     if report.written_by is not None:
         yield f"  written   by zipnn {report.written_by}, without checksums; zipnn upgrade renews it"
     if report.delta:
-        yield "  delta     a difference to a base, which is needed to decode it"
+        name = f": {text.name(report.base)}" if report.base else ""
+        yield f"  delta     a difference to a base, which is needed to decode it{name}"
     compressed = report.format_version is not None or report.written_by is not None
     share = text.percent(report.stored_size, report.original_size)
     of_original = f", {share} of the original" if compressed else ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import zipnn
 
+from ..storage.locations import Place, Url
 from . import text
 from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
 from .output import Console, ProgressLine
@@ -34,7 +35,7 @@ class Outcome:
         self._codes: set[Exit] = set()
 
     @contextlib.contextmanager
-    def attempt(self, path: Path, verb: str = "") -> Iterator[ProgressLine]:
+    def attempt(self, path: Place, verb: str = "") -> Iterator[ProgressLine]:
         """Work on one path under a progress line; an error is reported, and ends only this.
 
         Args:
@@ -54,7 +55,7 @@ class Outcome:
             log.debug("%s", path, exc_info=error)
             self.fail(path, error)
 
-    def fail(self, path: Path, error: Exception) -> None:
+    def fail(self, path: Place, error: Exception) -> None:
         """Report that `path` failed."""
         message, hint = message_of(error), hint_of(error)
         if str(path) not in message and getattr(error, "filename", None) is None:
@@ -91,4 +92,4 @@ def as_json(record: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | Url) else value

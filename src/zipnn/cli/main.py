@@ -13,7 +13,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from . import autoload, cache, compress, decompress, doctor, export, info, upgrade, verify
+from . import (
+    apply,
+    autoload,
+    cache,
+    cat,
+    compress,
+    decompress,
+    delta,
+    doctor,
+    export,
+    info,
+    ls,
+    series,
+    upgrade,
+    upload,
+    verify,
+)
 from .errors import Exit, OutputLostError, exit_code, hint_of, message_of
 from .options import EXIT_CODES, Parser
 from .output import Console
@@ -103,7 +119,10 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (compress, decompress, verify, info, upgrade, cache, doctor, export, autoload):
+    for command in (
+        compress, decompress, verify, info, ls, cat, delta, apply, series, upgrade, cache, doctor, export,
+        upload, autoload,
+    ):  # fmt: skip
         command.register(commands)
     return parser
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
+from ..storage.locations import place_of
 from .errors import MEANINGS, Exit, UsageError
 
 Run = Callable[[argparse.Namespace, Any], Exit]
@@ -61,11 +61,16 @@ def add_threads(parser: Parser) -> None:
     )
 
 
+def add_base(parser: Parser, help: str) -> None:  # noqa: A002 - as argparse calls it
+    """`--base BASE`."""
+    parser.add_argument("--base", type=place_of, metavar="BASE", help=help)
+
+
 def add_writing(parser: Parser, paths: str, original: str) -> None:
     """The options of the commands that write files."""
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=paths)
+    parser.add_argument("paths", nargs="*", type=place_of, metavar="PATH", help=paths)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("-o", "--output", type=Path, metavar="OUT", help="file or folder to write to")
+    where.add_argument("-o", "--output", type=place_of, metavar="OUT", help="file or folder to write to")
     where.add_argument(
         "--in-place",
         action="store_true",

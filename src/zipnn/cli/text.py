@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from ..storage.locations import Url
+
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -43,9 +45,9 @@ def duration(seconds: float) -> str:
     return f"{round(seconds) // 60} min {round(seconds) % 60:02} s"
 
 
-def name(value: str | os.PathLike[str]) -> str:
+def name(value: str | os.PathLike[str] | Url) -> str:
     """A name for one line of text: characters that a terminal would obey or cannot show are escaped."""
-    raw = os.fspath(value)
+    raw = str(value) if isinstance(value, Url) else os.fspath(value)
     if raw.isprintable():
         return raw
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in raw)

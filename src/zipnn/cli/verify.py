@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ZipnnError
+from ..storage.locations import Place, Url, local_path, place_of
 from . import text
 from .cached import add_model, check_paths, work
 from .errors import Exit, UsageError
 from .jobs import Outcome, as_json
-from .options import add_command, add_threads
+from .options import add_base, add_command, add_threads
 from .output import Console, ProgressLine
 
 if TYPE_CHECKING:
@@ -44,11 +45,16 @@ def register(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="PATH", help="one file or folder, or two to compare"
+        "paths",
+        nargs="*",
+        type=place_of,
+        metavar="PATH",
+        help="a file (or its URL) or folder, or two to compare",
     )
     parser.add_argument(
         "--each", action="store_true", help="check each path by itself, however many there are"
     )
+    add_base(parser, "what the files are differences to (see zipnn delta)")
     add_threads(parser)
     add_model(parser)
 
@@ -60,18 +66,23 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 
         return work(args, console, "verifying", verify_model)
     pairs = _pairs(args)
+    if args.base is not None and any(path.is_dir() for path, _ in pairs):
+        raise UsageError("--base goes with files, not with folders of files")
     outcome = Outcome(args.command, console)
     results: list[dict[str, Any]] = []
     for path, other in pairs:
         with outcome.attempt(path, "verifying" if other is None else "comparing") as progress:
             if path.is_dir():
-                results += _verify_folder(path, other, args.threads, progress, console, outcome)
+                counterpart = None if other is None else local_path(other)
+                results += _verify_folder(
+                    local_path(path), counterpart, args.threads, progress, console, outcome
+                )
             else:
-                results.append(_verify_file(path, other, args.threads, progress, console))
+                results.append(_verify_file(path, other, args, progress, console))
     return outcome.finish(results)
 
 
-def _pairs(args: argparse.Namespace) -> list[tuple[Path, Path | None]]:
+def _pairs(args: argparse.Namespace) -> list[tuple[Place, Place | None]]:
     """The paths, each with what it is to be compared with. Raises `UsageError`."""
     paths = args.paths
     if args.each or len(paths) == 1:
@@ -79,18 +90,23 @@ def _pairs(args: argparse.Namespace) -> list[tuple[Path, Path | None]]:
     if len(paths) > 2:
         raise UsageError(f"two paths are compared, {len(paths)} were given", "--each checks each by itself")
     one, two = paths
-    if one.exists() and two.exists() and one.is_dir() != two.is_dir():
+    if _is_there(one) and _is_there(two) and one.is_dir() != two.is_dir():
         raise UsageError("a folder cannot be compared with a file")
     return [(one, two)]
 
 
+def _is_there(path: Place) -> bool:
+    """Whether there is something; of a URL that is found out by reading it."""
+    return isinstance(path, Url) or path.exists()
+
+
 def _verify_file(
-    path: Path, other: Path | None, threads: int, progress: ProgressLine, console: Console
+    path: Place, other: Place | None, args: argparse.Namespace, progress: ProgressLine, console: Console
 ) -> dict[str, Any]:
     from ..containers import kinds
     from ..verification import verify_file
 
-    result = verify_file(path, other, threads=threads, progress=progress)
+    result = verify_file(path, other, threads=args.threads, progress=progress, base=args.base)
     tensors = [f"{result.tensors} tensors"] if result.tensors else []
     pace = _pace(result.original_size, result.seconds)
     if other is not None:
@@ -140,7 +156,7 @@ def _pace(size: int, seconds: float) -> list[str]:
 
 
 def _as_record(result: FileResult, folder: Path, other: Path | None) -> dict[str, Any]:
-    counterpart = None if other is None else str(other / result.source.relative_to(folder))
+    counterpart = None if other is None else str(other / local_path(result.source).relative_to(folder))
     return {
         "action": result.action,
         "path": str(result.source),

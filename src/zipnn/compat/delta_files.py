@@ -17,6 +17,7 @@ from ..errors import FormatError, error_place
 from ..storage.atomic import OutputFile
 from ..storage.comparing import difference_from
 from ..storage.filereader import FileReader
+from ..storage.locations import local_path
 
 
 def compress_delta(
@@ -49,7 +50,7 @@ def compress_delta(
                 f"Length of delta file has to match the length of the original file: {base} has "
                 f"{base_reader.size} bytes, {source} {reader.size}"
             )
-        target = job.target(None)
+        target = local_path(job.target(None))
         job.produce(
             reader,
             target,
@@ -97,7 +98,7 @@ def decompress_delta(
                 for _, piece in pieces():
                     out.write(piece)
 
-            target = job.target(None)
+            target = local_path(job.target(None))
             size = job.produce(reader, target, write, lambda written: _first_difference(pieces(), written))
     job.delete_source(reader)
     return job.result(target, "decompressed", size, reader.size)

@@ -11,6 +11,7 @@ from ..conversion import FileResult
 from ..errors import FormatError, ZipnnError
 from ..hub import cache
 from ..hub.layout import CachedFile, CachedModel, find_model, model_at
+from ..storage.locations import local_path
 from .failures import SomeFailedError, report_failure
 
 Only = Callable[[CachedFile], bool]
@@ -80,7 +81,7 @@ def _told(verb: str, results: list[FileResult]) -> list[FileResult]:
     failures: list[tuple[Path, Exception]] = []
     for result in results:
         if result.action == "failed":
-            failures.append((result.source, ZipnnError(result.reason)))
+            failures.append((local_path(result.source), ZipnnError(result.reason)))
             report_failure(failures[-1][1])
         elif result.action == "skipped":
             print(f"Skipped {text.name(result.source)}: {result.reason}", flush=True)

@@ -33,12 +33,17 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Bytes [offset, offset + size) of a file, elements of `dtype` (`U8`: plain bytes)."""
+    """Bytes [offset, offset + size) of a file, elements of `dtype` (`U8`: plain bytes).
+
+    `shape`: of the tensor that they are, in whose rows and columns likenesses may be found; empty if that
+    is not known.
+    """
 
     offset: int
     size: int
     dtype: str
     big_endian: bool = False
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from .. import _core
-from ..errors import CorruptError, FormatError, MismatchError, UnsupportedVersionError, error_place
+from ..errors import (
+    CorruptError,
+    FormatError,
+    MismatchError,
+    UnsupportedVersionError,
+    error_place,
+    other_version,
+)
 from ..frames import MAGIC as FRAME_MAGIC
 from ..frames import FrameReader
 from ..limits import WINDOW
@@ -179,7 +185,7 @@ def _parse_head(head: memoryview, available: int) -> tuple[int, int, int | None,
         raise CorruptError(f"stream is truncated: {len(head)} bytes are there")
     _, version, flags, reserved, size, original_size, base = _HEAD.unpack(head[: _HEAD.size])
     if version != _VERSION:
-        raise UnsupportedVersionError(f"a stream of version {version}; this zipnn knows version 1")
+        raise other_version("a stream", version)
     if _core.xxh3_64(head[: _HEAD.size]) != int.from_bytes(head[_HEAD.size :], "little"):
         raise CorruptError("the head of the stream is damaged: its checksum differs")
     if flags & ~(_FLAG_DELTA | _FLAG_CUT) or reserved:
@@ -193,7 +199,7 @@ class StreamFile(FrameStream):
     """An open file with a stream; `reader` stays open as long as it is used. Raises as `FrameStream`."""
 
     def __init__(self, reader: FileReader) -> None:
-        self.path: Path = reader.path
+        self.path = reader.path
         with error_place(f"file {self.path}"):
             super().__init__(reader.read, reader.size)
 

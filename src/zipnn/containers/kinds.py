@@ -9,8 +9,10 @@ from typing import Protocol
 from ..errors import CorruptError, FormatError, error_place
 from ..legacy import is_legacy
 from ..storage.filereader import FileReader
-from . import archive, frame_stream, legacy_tensors, safetensors_header
-from .archive import Archive
+from . import frame_stream, legacy_tensors, safetensors_header
+from .archive.differences import Base
+from .archive.reading import Archive
+from .archive.segments import MAGIC
 from .frame_stream import StreamFile
 from .legacy_stream import LegacyFile
 from .safetensors import TensorFile
@@ -36,7 +38,7 @@ def kind_of(reader: FileReader) -> str:
         CorruptError: a safetensors file whose header or data are cut off.
     """
     head = _head(reader)
-    if head.startswith(archive.MAGIC):
+    if head.startswith(MAGIC):
         return ARCHIVE
     if frame_stream.is_stream(head):
         return STREAM
@@ -63,16 +65,20 @@ class Content(Protocol):
     def original_pieces(self, threads: int = 0) -> Iterator[tuple[int, memoryview]]: ...
 
 
-def open_content(reader: FileReader) -> Content:
+def open_content(reader: FileReader, base: Base | None = None) -> Content:
     """The original in a compressed file; `reader` stays open as long as it is used.
+
+    Args:
+        reader: the compressed file.
+        base: what it is a difference to, if it is an archive that is one.
 
     Raises:
         FormatError: the file is not compressed by zipnn.
         CorruptError, UnsupportedVersionError: it is damaged, or newer than this zipnn.
     """
     head = _head(reader)
-    if head.startswith(archive.MAGIC):
-        return Archive(reader)
+    if head.startswith(MAGIC):
+        return Archive(reader, base)
     if frame_stream.is_stream(head):
         return StreamFile(reader)
     if is_legacy(head):
@@ -83,6 +89,16 @@ def open_content(reader: FileReader) -> Content:
         if file.compressed:
             return file
     raise FormatError(f"file {reader.path}: not compressed by zipnn")
+
+
+def is_archive(reader: FileReader) -> bool:
+    """Whether it is an archive, by its first bytes."""
+    return _head(reader).startswith(MAGIC)
+
+
+def holds_folder(content: Content) -> bool:
+    """Whether it is the archive of a folder."""
+    return isinstance(content, Archive) and content.index.is_folder
 
 
 def is_old(content: Content) -> bool:

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import BinaryIO
 
 from .. import _core
 from ..errors import CorruptError, FormatError, error_place
 from ..frames import FrameReader
 from ..storage.filereader import BlockReader, FileReader, Read
+from ..storage.opening import Location, open_reader
 from . import legacy_tensors
 from .safetensors_header import TensorInfo
 from .safetensors_layout import read_layout
@@ -21,7 +21,7 @@ from .stored import Data, StoredBytes
 __all__ = ["TensorFile", "TensorInfo", "open_tensors"]
 
 
-def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
+def open_tensors(source: Location | BinaryIO) -> TensorFile:
     """Open a safetensors file, plain or compressed, for reading.
 
     Raises:
@@ -30,7 +30,7 @@ def open_tensors(path: str | os.PathLike[str]) -> TensorFile:
         UnsupportedVersionError: a newer zipnn wrote it.
         OSError: it cannot be read.
     """
-    reader = FileReader(path)
+    reader = open_reader(source)
     try:
         return TensorFile(reader)
     except BaseException:
@@ -50,12 +50,13 @@ class TensorFile:
             original's.
         size: of this file, in bytes.
         original_size: of the original file, in bytes.
+        original: what beside the tensors the original file consists of, if this one is compressed.
     """
 
     def __init__(self, reader: FileReader) -> None:
         self._reader = reader
         self._opened: dict[str, Data] = {}
-        self.path: Path = reader.path
+        self.path = reader.path
         with error_place(f"file {self.path}"):
             self._layout = read_layout(reader)
         self.compressed = self._layout.compressed
@@ -64,6 +65,7 @@ class TensorFile:
         self.tensors: Mapping[str, TensorInfo] = MappingProxyType(self._layout.header.tensors)
         self.size = reader.size
         self.original_size = self._layout.original.size
+        self.original = self._layout.original
 
     def __enter__(self) -> TensorFile:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import CorruptError, UnsupportedVersionError, error_place
+from ..errors import CorruptError, error_place, other_version
 from ..frames import FrameReader
 from ..storage.filereader import BlockReader, FileReader
 from . import legacy_tensors, restoration, safetensors_header, stored
@@ -62,7 +62,7 @@ def is_compressed(header: Header) -> bool:
             raise CorruptError(f"metadata have {README_KEY}, but not {FORMAT_KEY}")
         return False
     if version not in (WITH_METADATA, BARE):
-        raise UnsupportedVersionError(f"{FORMAT_KEY} is {version!r}; this zipnn knows version 1")
+        raise other_version(f"a file ({FORMAT_KEY})", version.partition(" ")[0])
     return True
 
 

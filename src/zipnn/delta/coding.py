@@ -115,9 +115,13 @@ def decode_into(frame: Buffer, base: Buffer | None, out: memoryview, threads: in
     _decode(_open(_bytes(frame)), _bytes(frame), base, _bytes(out), threads)
 
 
-def apply_in_place(frame: Buffer, tensor: memoryview, threads: int = 0) -> None:
-    """Turn the base into the tensor where it is. Raises as `decode_into` does."""
-    decode_into(frame, tensor, tensor, threads)
+def apply_in_place(frame: Buffer, tensor: memoryview, threads: int = 0, *, base_known: bool = False) -> None:
+    """Turn the base into the tensor where it is. Raises as `decode_into` does.
+
+    With `base_known` the caller has found that it is the base, and it is not hashed once more.
+    """
+    view = _bytes(frame)
+    _decode(_open(view), view, tensor, _bytes(tensor), threads, base_known)
 
 
 def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0) -> memoryview:
@@ -153,7 +157,12 @@ def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, thre
 
 
 def _decode(
-    reader: FrameReader, frame: memoryview, base: Buffer | None, out: memoryview, threads: int
+    reader: FrameReader,
+    frame: memoryview,
+    base: Buffer | None,
+    out: memoryview,
+    threads: int,
+    base_known: bool = False,
 ) -> None:
     head = reader.head
     if out.nbytes != head.data_size:
@@ -167,7 +176,9 @@ def _decode(
         last, size = head.chunk_extent(head.chunk_count - 1)
         end = last + size
     _core.check_padding(head, frame[end:])
-    _core.decode_difference(head, frame[head.head_size : end], old, 0, head.chunk_count, out, threads)
+    _core.decode_difference(
+        head, frame[head.head_size : end], old, 0, head.chunk_count, out, threads, base_known
+    )
 
 
 def _open(frame: memoryview) -> FrameReader:

@@ -13,7 +13,7 @@ import importlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from ..errors import CorruptError, MismatchError, ZipnnError
 from ..files import compress_file, decompress_file
 from ..storage.filereader import FileReader
 from .layout import CachedFile, CachedModel, find_model, hub, list_models
+from .renamed import put_back, renamed_files, restore_indexes
+from .unclaimed import sweep
 
 __all__ = ["CachedModel", "compress_model", "decompress_model", "find_model", "list_models", "verify_model"]
 
@@ -82,7 +84,8 @@ def compress_model(
         check_original(file)
         return _named(compress_file(file.place, level=level, **_replacing(file, threads, progress)), file)
 
-    return _each(_found(model, revision, cache_dir), compress, only, writing=not dry_run)
+    found = _found(model, revision, cache_dir)
+    return _each(found, found.weights(), compress, only, writing=not dry_run)
 
 
 def decompress_model(
@@ -98,26 +101,44 @@ def decompress_model(
     """Give the originals of a model that was compressed in place back, with the bytes that the hub has.
 
     For the arguments, results and errors see `compress_model`. A file that the hub has in compressed form
-    is what was downloaded, and stays.
+    is what was downloaded, and stays. What the scripts of zipnn 0.5 renamed gets its name and the index
+    its content again.
     """
+    found = _found(model, revision, cache_dir)
+    renamed = {entry.file: entry for entry in renamed_files(found)}
 
     def decompress(file: CachedFile) -> FileResult:
         with FileReader(file.place) as reader:
-            reason = ""
-            if kinds.kind_of(reader) != kinds.COMPRESSED:
-                reason = "not compressed"
-            elif file.digest is not None and file.digest.matches(_pieces(reader), reader.size):
-                reason = "published compressed"
-            if reason:
-                return FileResult(file.pointer, None, "skipped", reader.size, reader.size, 0.0, reason)
+            entry = renamed.get(file)
+            name = entry.link if entry else file.pointer
+            if entry and entry.published:
+                return _skipped(name, reader.size, "published compressed")
+            if kinds.kind_of(reader) not in kinds.WRITTEN:
+                if entry is None or dry_run:
+                    return _skipped(name, reader.size, "not compressed")
+                check_original(file)  # a kill came before it had its name again
+                put_back(entry)
+                return FileResult(file.pointer, file.pointer, "decompressed", reader.size, reader.size, 0.0)
+            if file.digest is not None and file.digest.matches(_pieces(reader), reader.size):
+                return _skipped(name, reader.size, "published compressed")
             content = kinds.open_content(reader)
             if dry_run:
                 return _named(decompress_file(file.place, in_place=True, dry_run=True), file)
             _check_room(file, content.original_size)
             _check_content(file, content, threads)
-        return _named(decompress_file(file.place, **_replacing(file, threads, progress)), file)
+        result = decompress_file(file.place, **_replacing(file, threads, progress))
+        if file in renamed:
+            put_back(renamed[file])
+        return _named(result, file)
 
-    return _each(_found(model, revision, cache_dir), decompress, only, writing=not dry_run)
+    results = _each(found, [*found.weights(), *renamed], decompress, only, writing=not dry_run)
+    if not dry_run and not any(result.action == "failed" for result in results):
+        restore_indexes(found)
+    return results
+
+
+def _skipped(name: Path, size: int, reason: str) -> FileResult:
+    return FileResult(name, None, "skipped", size, size, 0.0, reason)
 
 
 def verify_model(
@@ -152,7 +173,8 @@ def verify_model(
             seconds = time.monotonic() - started
             return FileResult(file.pointer, None, "verified", size, reader.size, seconds)
 
-    return _each(_found(model, revision, cache_dir), verify, lambda file: True, writing=False)
+    found = _found(model, revision, cache_dir)
+    return _each(found, found.weights(), verify, lambda file: True, writing=False)
 
 
 _STILL_SHARED = "other models share the original, so nothing is freed before they let go of it"
@@ -226,13 +248,14 @@ def _found(model: str | CachedModel, revision: str | None, cache_dir: StrPath | 
 
 def _each(
     model: CachedModel,
+    files: Iterable[CachedFile],
     work: Callable[[CachedFile], FileResult],
     only: Only,
     *,
     writing: bool,
 ) -> list[FileResult]:
-    """Do the work for each safetensors file of the model, under its lock."""
-    files = [file for file in model.weights() if only(file)]
+    """Do the work for each of these files of the model, under its lock."""
+    files = [file for file in files if only(file)]
     if writing:
         for file in files:
             _check_writable(file)
@@ -245,7 +268,7 @@ def _each(
                 target = Path(os.path.realpath(file.place)) if file.shared else None
                 result = work(file)
                 if target is not None and not file.shared:
-                    _sweep(target, model)
+                    sweep(target, model.folder.parent)
                     if target.exists():
                         result = dataclasses.replace(result, reason=_STILL_SHARED)
         except (ZipnnError, OSError) as error:
@@ -286,10 +309,3 @@ def _check_room(file: CachedFile, size: int) -> None:
         raise ZipnnError(
             f"file {file.pointer}: {size} bytes are needed beside the original, {free} are free on the disk"
         )
-
-
-def _sweep(target: Path, model: CachedModel) -> None:
-    """Let huggingface_hub remove what no model refers to any more from the shared store, if it can."""
-    with contextlib.suppress(Exception):  # not a public interface: it may be another, or gone
-        shared = importlib.import_module(f"{hub().__name__}.utils._shared_blobs")
-        shared.sweep_shared_blob(target, cache_dir=model.folder.parent)

@@ -13,6 +13,7 @@ from typing import Any
 from ..containers import kinds
 from ..conversion import FileResult, Progress
 from ..errors import FormatError
+from ..storage.locations import local_path
 from ..trees import compress_tree
 
 StrPath = str | os.PathLike[str]
@@ -77,7 +78,7 @@ def _rename(root: Path, results: list[FileResult]) -> list[FileResult]:
     renamed: dict[str, str] = {}
     kept: list[FileResult] = []
     for result in results:
-        place = result.output
+        place = None if result.output is None else local_path(result.output)
         if result.action == "compressed" and place is not None and place.parent == root:
             target = place.with_name(place.name.removesuffix(kinds.SUFFIX) + kinds.COMPRESSED_SUFFIX)
             renamed[place.name] = target.name

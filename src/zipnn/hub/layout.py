@@ -83,20 +83,35 @@ class CachedModel:
         seen: set[Path] = set()
         for pointer in sorted(self.snapshot.rglob(f"*{SUFFIX}")):
             if pointer.is_file():
-                file = self._file(pointer)
+                file = self.file_of(pointer)
                 if file.place not in seen:
                     seen.add(file.place)
                     yield file
 
-    def _file(self, pointer: Path) -> CachedFile:
+    def lists(self, pointer: Path) -> bool:
+        """Whether the hub is known to have a file under that name."""
         name = pointer.relative_to(self.snapshot).as_posix()
-        # One step only: what lies behind a blob that is a link belongs to other models too.
-        place = pointer
-        if pointer.is_symlink():
-            place = Path(os.path.normpath(pointer.parent / os.readlink(pointer)))
+        return digests.of_listing(self._listing, name) is not None
+
+    @property
+    def _listing(self) -> Path:
+        return self.folder / "trees" / f"{self.commit}.json"
+
+    def file_of(self, pointer: Path, place: Path | None = None) -> CachedFile:
+        """The file at a path in the snapshot.
+
+        Args:
+            pointer: the path.
+            place: what holds its bytes, where the path does not lead there.
+        """
+        name = pointer.relative_to(self.snapshot).as_posix()
+        if place is None:
+            # One step only: what lies behind a blob that is a link belongs to other models too.
+            step = os.readlink(pointer) if pointer.is_symlink() else pointer.name
+            place = Path(os.path.normpath(pointer.parent / step))
         blobs = self.folder / "blobs"
         digest = digests.of_etag(place.name) if place.parent == blobs else None
-        digest = digest or digests.of_listing(self.folder / "trees" / f"{self.commit}.json", name)
+        digest = digest or digests.of_listing(self._listing, name)
         locks = self.folder.parent / ".locks" / self.folder.name
         return CachedFile(name, pointer, place, digest, locks / f"{_lock_name(place, digest)}.lock", blobs)
 
@@ -142,8 +157,7 @@ def find_model(
     Raises:
         ZipnnError: the model or the revision is not in the cache.
     """
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id) or ".." in repo_id or "--" in repo_id:
-        raise ZipnnError(f"model {repo_id!r}: not the name of a model, such as org/name")
+    check_repo_id(repo_id)
     cache = cache_folder(cache_dir)
     folder = cache / (_PREFIX + repo_id.replace("/", "--"))
     if not (folder / "snapshots").is_dir():
@@ -156,6 +170,12 @@ def find_model(
             f"model {repo_id}: revision {wanted} is not in the cache; there are {known or 'none'}"
         )
     return CachedModel(repo_id, wanted, commit, folder)
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Raise `ZipnnError` unless it can be the name of a model on the hub."""
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id) or ".." in repo_id or "--" in repo_id:
+        raise ZipnnError(f"model {repo_id!r}: not the name of a model, such as org/name")
 
 
 def model_at(snapshot: str | os.PathLike[str]) -> CachedModel:

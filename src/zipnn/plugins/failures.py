@@ -36,7 +36,7 @@ def _plain(kind: type[FormatError]) -> type[FormatError]:
 
 def _remedy(error: FormatError) -> str:
     if isinstance(error, UnsupportedVersionError):
-        return "A newer zipnn is needed: pip install --upgrade zipnn"
+        return "To upgrade: pip install --upgrade zipnn"
     if isinstance(error, CorruptError):
         return "This copy is damaged: fetch or copy the file again"
     return "`zipnn decompress` gives the original file, which loads without zipnn"

@@ -21,6 +21,7 @@ from ..containers.safetensors import TensorFile, TensorInfo
 from ..containers.safetensors_layout import FORMAT_KEY, README_KEY
 from ..errors import ZipnnError
 from ..storage.filereader import fingerprint
+from ..storage.locations import local_path
 from .budget import BUDGET
 from .failures import explained, loading_error
 from .readers import ReopeningReader
@@ -55,7 +56,7 @@ class CompressedHandle:
 
     def __init__(self, file: OpenFile, framework: str, device: Any) -> None:
         self._key = file.key
-        self.path = file.reader.path
+        self.path = local_path(file.reader.path)
         self._framework, self._device = framework, device
         self._opened: Framework | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 
-from . import safetensors, transformers
+from . import offloading, safetensors, transformers
 from .importing import forget, when_imported
 from .processes import hook_children, unhook_children
 
@@ -17,6 +17,7 @@ def zipnn_safetensors() -> None:
     multiprocessing do the same. Without safetensors it waits until that is imported.
     """
     when_imported("safetensors", safetensors.install)
+    when_imported("accelerate.utils.offload", offloading.install)
     hook_children(zipnn_safetensors)
 
 
@@ -38,8 +39,9 @@ def zipnn_hf(replace_local_file: bool = False) -> None:
 
 def zipnn_unhook() -> None:
     """Undo `zipnn_safetensors` and `zipnn_hf`. What is loaded stays."""
-    for action in (safetensors.install, transformers.install):
+    for action in (safetensors.install, offloading.install, transformers.install):
         forget(action)
     unhook_children()
+    offloading.uninstall()
     transformers.uninstall()
     safetensors.uninstall()

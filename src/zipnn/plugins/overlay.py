@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from ..files import compress_file, decompress_file
+from ..hub.home import own_folder
 from .legacy_files import SUFFIX, Checkpoint
 
 _KEPT = 16  # overlays; each is about as large as the .znn files it was made from
@@ -19,7 +20,7 @@ _KEPT = 16  # overlays; each is about as large as the .znn files it was made fro
 
 def overlay(checkpoint: Checkpoint) -> str:
     """A folder with the checkpoint under plain names; made once, and again when the files have changed."""
-    root = _root()
+    root = own_folder("overlay")
     folder = root / _identity(checkpoint)
     if folder.is_dir():
         os.utime(folder)
@@ -77,13 +78,6 @@ def _identity(checkpoint: Checkpoint) -> str:
         status = path.stat()
         digest.update(repr((str(path.resolve()), path.name, status.st_size, status.st_mtime_ns)).encode())
     return digest.hexdigest()[:32]
-
-
-def _root() -> Path:
-    base = os.environ.get("HF_HOME") or Path(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
-    )
-    return Path(base, "zipnn", "overlay")
 
 
 def _forget_oldest(root: Path) -> None:

@@ -24,11 +24,12 @@ class ReopeningReader(FileReader):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(os.fsdecode(path)))
+        self._local = Path(os.path.abspath(os.fsdecode(path)))
+        self.path = self._local
         self._guard = threading.Lock()
         self._users = 0
         self._file: FileReader | None = None
-        with FileReader(self.path) as file:
+        with FileReader(self._local) as file:
             self.stat, self.size = file.stat, file.size
 
     @contextlib.contextmanager
@@ -58,7 +59,7 @@ class ReopeningReader(FileReader):
         """Nothing is open."""
 
     def _open(self) -> FileReader:
-        file = FileReader(self.path)
+        file = FileReader(self._local)
         if fingerprint(file.stat) != fingerprint(self.stat):
             file.close()
             raise ZipnnError(f"file {self.path}: changed since it was opened; open it again")

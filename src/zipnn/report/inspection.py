@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 from .. import _core, dtypes
+from ..blocks import BY_NAME
 from ..containers import kinds
-from ..containers.archive import open_archive
+from ..containers.archive.index import Segment
+from ..containers.archive.reading import Archive
 from ..containers.frame_stream import StreamFile
 from ..containers.legacy_stream import LegacyFile
-from ..containers.safetensors import open_tensors
+from ..containers.safetensors import TensorFile
 from ..errors import error_place
 from ..frames import FrameReader
 from ..storage.filereader import FileReader, Read
+from ..storage.locations import Place
+from ..storage.opening import Location, open_reader
 
 _FORMAT_VERSION = 1  # the only one that opens
 
@@ -63,7 +65,7 @@ class FileReport:
         tensors: in the order of their data.
     """
 
-    path: Path
+    path: Place
     kind: str
     format_version: int | None
     original_size: int
@@ -74,6 +76,8 @@ class FileReport:
     """The zipnn of 0.1 to 0.5 that wrote the file, such as "0.5.4", or "0.5" where it does not say more."""
     delta: bool = False
     """Whether it holds a difference to a base, without which it cannot be decoded."""
+    base: str | None = None
+    """Name and id of that base, where the file says them."""
 
     @property
     def ratio(self) -> float:
@@ -87,11 +91,11 @@ class FileReport:
         return sum(bound for bound in bounds if bound is not None) if None not in bounds else None
 
 
-def inspect(path: str | os.PathLike[str], bound: bool = False, threads: int | None = None) -> FileReport:
+def inspect(path: Location, bound: bool = False, threads: int | None = None) -> FileReport:
     """Report on a safetensors file, compressed or not, on an archive, or on a stream of any version.
 
     Args:
-        path: the file.
+        path: the file, or its URL.
         bound: also compute the entropy bounds, for which everything is read and decoded.
         threads: threads that decode; None for the default.
 
@@ -100,19 +104,18 @@ def inspect(path: str | os.PathLike[str], bound: bool = False, threads: int | No
         CorruptError, UnsupportedVersionError: it is damaged, or written by a newer zipnn.
         OSError: it cannot be read.
     """
-    with FileReader(path) as reader:
-        kind = kinds.kind_of(reader)
-    if kind == kinds.ARCHIVE:
-        return _inspect_archive(path, bound, threads or 0)
-    if kind == kinds.STREAM:
-        return _inspect_stream(path, bound, threads or 0)
-    if kind == kinds.LEGACY:
-        return _inspect_legacy(path, bound, threads or 0)
-    return _inspect_tensors(path, bound, threads or 0)
+    by_kind = {
+        kinds.ARCHIVE: _inspect_archive,
+        kinds.STREAM: _inspect_stream,
+        kinds.LEGACY: _inspect_legacy,
+    }
+    with open_reader(path) as reader:
+        inspect_kind = by_kind.get(kinds.kind_of(reader), _inspect_tensors)
+        return inspect_kind(reader, bound, threads or 0)
 
 
-def _inspect_tensors(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
-    with open_tensors(path) as file:
+def _inspect_tensors(reader: FileReader, bound: bool, threads: int) -> FileReport:
+    with TensorFile(reader) as file:
         tensors = []
         for name in file.in_data_order():
             info = file.tensors[name]
@@ -141,27 +144,66 @@ def _inspect_tensors(path: str | os.PathLike[str], bound: bool, threads: int) ->
         )
 
 
-def _inspect_archive(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
-    with open_archive(path) as archive, FileReader(path) as reader, error_place(f"file {reader.path}"):
-        segments = []
+def _inspect_archive(reader: FileReader, bound: bool, threads: int) -> FileReport:
+    with Archive(reader) as archive:
+        names = {tensor.offset: name for name, tensor in reversed([*archive.tensors.items()])}
+        firsts: dict[int, str] = {}
+        reports = []
         for segment in archive.segments:
-            with error_place(f"segment at {segment.offset}"):
-                frame = FrameReader(_section(reader, segment.at), segment.length)
-                name = f"bytes from {segment.offset}"
-                segments.append(_frame_report(frame, name, segment.length, bound, threads))
+            name = _segment_name(segment, names)
+            first = firsts.setdefault(segment.at, name)
+            reports.append(_segment_report(archive, segment, name, first, bound, threads))
         return FileReport(
-            reader.path,
+            archive.path,
             kinds.ARCHIVE,
             _FORMAT_VERSION,
             archive.original_size,
-            reader.size,
+            archive.size,
             None,
-            tuple(segments),
+            tuple(reports),
+            delta=archive.index.base is not None,
+            base=None if archive.index.base is None else str(archive.index.base),
         )
 
 
-def _inspect_stream(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
-    with FileReader(path) as reader, error_place(f"file {reader.path}"):
+def _segment_name(segment: Segment, names: dict[int, str]) -> str:
+    if segment.is_pool:
+        return f"{len(segment.pieces)} small parts from {segment.offset}"
+    return names.get(segment.offset) or f"bytes from {segment.offset}"
+
+
+def _segment_report(
+    archive: Archive, segment: Segment, name: str, first: str, bound: bool, threads: int
+) -> TensorReport:
+    data = archive.segment_data(segment)
+    head = data.frames[0].head
+    tensor = archive.tensors.get(name)
+    whole = tensor is not None and (tensor.offset, tensor.size) == (segment.offset, segment.size)
+    differs = segment.coding in ("delta", "base")
+    with error_place(f"file {archive.path}: segment at {segment.offset}"):
+        return TensorReport(
+            name,
+            str(segment.options.get("type", head.dtype)),
+            tensor.shape if tensor is not None and whole else (_elements(segment, data.frames),),
+            head.codec if segment.coding == "plain" else f"{segment.coding}, {head.codec}",
+            sum(piece.size for piece in segment.pieces),
+            segment.length,
+            None if name == first else first,
+            # Not bounded where a base is missing: the difference says nothing about the data.
+            _bound(data.windows(threads), head.dtype) if bound and not differs else None,
+        )
+
+
+def _elements(segment: Segment, frames: Sequence[FrameReader]) -> int:
+    """How many elements a segment has, in whatever frames it holds them."""
+    block = BY_NAME.get(str(segment.options.get("type")))
+    if block is not None:
+        return segment.size // block.size * block.elements
+    return sum(frame.head.data_size * 8 // (dtypes.named(frame.head.dtype).bits or 8) for frame in frames)
+
+
+def _inspect_stream(reader: FileReader, bound: bool, threads: int) -> FileReport:
+    with error_place(f"file {reader.path}"):
         stream = StreamFile(reader)
         frames = tuple(
             _frame_report(part.frame, f"bytes from {part.offset}", part.frame.head.frame_size, bound, threads)
@@ -179,8 +221,8 @@ def _inspect_stream(path: str | os.PathLike[str], bound: bool, threads: int) -> 
         )
 
 
-def _inspect_legacy(path: str | os.PathLike[str], bound: bool, threads: int) -> FileReport:
-    with FileReader(path) as reader, error_place(f"file {reader.path}"):
+def _inspect_legacy(reader: FileReader, bound: bool, threads: int) -> FileReport:
+    with error_place(f"file {reader.path}"):
         file = LegacyFile(reader)
         info = file.info
         size = file.original_size

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import OutputExistsError
 from .filereader import naming
+from .locations import Place, Url
 
 Buffer = Any
 
@@ -39,7 +40,7 @@ class OutputFile:
     """
 
     def __init__(self, target: Path, folder: Path | None = None) -> None:
-        self.target = target
+        self.target: Place = target
         # The name does not depend on the target's, which may be as long as names can be.
         self.path = (folder or target.parent) / f".zipnn-{secrets.token_hex(8)}.incomplete"
         self.position = 0
@@ -86,12 +87,12 @@ class OutputFile:
             os.fsync(self._fd)
 
     def publish(
-        self, like: os.stat_result, *, overwrite: bool, owner: bool = False, times: bool = False
+        self, like: os.stat_result | None, *, overwrite: bool, owner: bool = False, times: bool = False
     ) -> None:
         """Give the file its final name, in one step, and bring that to the disk. Call `sync` before.
 
         Args:
-            like: whose permissions the file gets.
+            like: whose permissions the file gets; None for those of any new file.
             overwrite: replace what is under that name.
             owner: take over the owner too, where the system lets us.
             times: take over the times of the last access and change too.
@@ -99,14 +100,16 @@ class OutputFile:
         Raises:
             OutputExistsError: there is something under that name and `overwrite` is false.
         """
-        with naming(self.target):
-            self._take_over(like, owner, times)
+        target = self.target
+        assert isinstance(target, Path)
+        with naming(target):
+            self._take_over(like or status_of_new_file(target.parent), owner, times)
             if overwrite:
-                os.replace(self.path, self.target)
+                os.replace(self.path, target)
             else:
-                self._rename_to_free_name()
+                self._rename_to_free_name(target)
             self._unfinished = False
-            sync_folder(self.target.parent)
+            sync_folder(target.parent)
 
     def close(self) -> None:
         """Close the file, and remove it if it was not published. May be called more than once."""
@@ -137,14 +140,14 @@ class OutputFile:
             os.utime(self.path, ns=(like.st_atime_ns, like.st_mtime_ns))
         os.chmod(self.path, like.st_mode & 0o777)  # never set-user-ID
 
-    def _rename_to_free_name(self) -> None:
+    def _rename_to_free_name(self, target: Path) -> None:
         try:
-            os.link(self.path, self.target)  # unlike a rename, never replaces anything
+            os.link(self.path, target)  # unlike a rename, never replaces anything
         except FileExistsError:
-            raise OutputExistsError(f"{self.target} exists; use force to replace it") from None
+            raise OutputExistsError(f"{target} exists; use force to replace it") from None
         except OSError:  # a file system without hard links
-            check_free(self.target)
-            os.replace(self.path, self.target)
+            check_free(target)
+            os.replace(self.path, target)
         else:
             os.unlink(self.path)
 
@@ -157,14 +160,20 @@ def _write_some(fd: int, offset: int, view: memoryview) -> int:
 
 
 @contextlib.contextmanager
-def output_file(target: Path, folder: Path | None = None) -> Iterator[OutputFile]:
+def output_file(target: Place, folder: Path | None = None) -> Iterator[OutputFile]:
     """An `OutputFile` for `target`, closed (and, if it was not published, removed) at the end.
 
     Args:
-        target: the final path.
-        folder: where it is while it is not finished, in the same file system; None for the target's.
+        target: the final path, or a URL.
+        folder: where it is while it is not finished, of a path in the same file system; None for the
+            target's.
     """
-    output = OutputFile(target, folder)
+    if isinstance(target, Url):
+        from .uploading import UploadedFile
+
+        output: OutputFile = UploadedFile(target, folder)
+    else:
+        output = OutputFile(target, folder)
     try:
         output.open()
         yield output
@@ -197,3 +206,14 @@ def sync_folder(folder: Path) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def status_of_new_file(folder: Path) -> os.stat_result:
+    """What a new file in `folder` gets; only the system knows."""
+    probe = folder / f".zipnn-{secrets.token_hex(8)}.incomplete"
+    fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return os.fstat(fd)
+    finally:
+        os.close(fd)
+        os.unlink(probe)

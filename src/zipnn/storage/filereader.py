@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import CorruptError, FormatError, ZipnnError
+from .locations import Place
 
 Read = Callable[[int, int], memoryview]
 """`read(offset, size)` gives exactly `size` bytes, or raises `CorruptError`."""
@@ -27,7 +28,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) 
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: Place) -> Iterator[None]:
     """Make an `OSError` raised inside name `path`, whatever file or descriptor the call was about."""
     try:
         yield
@@ -45,8 +46,11 @@ def fresh_buffer(size: int) -> memoryview:
 class Source(Protocol):
     """What can be compressed: bytes by position, under the name of a file."""
 
-    path: Path
-    size: int
+    @property
+    def path(self) -> Place: ...
+
+    @property
+    def size(self) -> int: ...
 
     def read(self, offset: int, size: int) -> memoryview: ...
 
@@ -54,20 +58,29 @@ class Source(Protocol):
 class FileReader:
     """An open regular file. Its size is the one it had when it was opened.
 
+    Attributes:
+        path: where it is.
+        size: in bytes.
+        stat: its status; None of what is no file of this machine.
+
     Raises:
         FormatError: `path` is not a regular file.
         OSError: it cannot be opened.
     """
 
+    path: Place
+    size: int
+    stat: os.stat_result | None
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         # O_NONBLOCK: opening a FIFO must not wait for a writer. It does nothing for regular files.
         self._fd = os.open(self.path, _FLAGS)
-        self.stat = os.fstat(self._fd)
-        if not stat.S_ISREG(self.stat.st_mode):
+        self.stat = status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
             self.close()
             raise FormatError(f"file {self.path}: not a regular file")
-        self.size = self.stat.st_size
+        self.size = status.st_size
         self._lock = threading.Lock()
 
     def __enter__(self) -> FileReader:
@@ -112,8 +125,8 @@ class FileReader:
 
     def check_unchanged(self, consequence: str = "nothing was written, try again") -> None:
         """Raise `ZipnnError` if the path no longer leads to the file as it was when it was opened."""
-        now = os.stat(self.path)
-        if fingerprint(now) != fingerprint(self.stat):
+        assert isinstance(self.path, Path)
+        if fingerprint(os.stat(self.path)) != fingerprint(self.stat):
             raise ZipnnError(f"file {self.path}: changed while it was read; {consequence}")
 
     def _check(self, offset: int, size: int) -> None:
@@ -134,8 +147,13 @@ class FileReader:
         return len(piece)
 
 
-def fingerprint(status: os.stat_result) -> tuple[int, int, int, int]:
-    """What tells two states of a file apart: device, inode, size and time of the last write."""
+def fingerprint(status: os.stat_result | None) -> tuple[int, int, int, int]:
+    """What tells two states of a file apart: device, inode, size and time of the last write.
+
+    Zeros for what is no file of this machine.
+    """
+    if status is None:
+        return (0, 0, 0, 0)
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

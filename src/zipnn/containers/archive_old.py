@@ -10,12 +10,11 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from .. import _core
-from ..errors import CorruptError, FormatError, UnsupportedVersionError, error_place
+from ..errors import CorruptError, FormatError, UnsupportedVersionError, error_place, other_version
 from ..frames import FrameReader, write_frame
 from ..storage.filereader import BlockReader, FileReader, Read, Source, fresh_buffer
 
@@ -145,7 +144,7 @@ class Archive:
 
     def __init__(self, reader: FileReader) -> None:
         self._reader = reader
-        self.path: Path = reader.path
+        self.path = reader.path
         with error_place(f"file {self.path}"):
             index_at = self._check_ends()
             with error_place("index"):
@@ -219,8 +218,10 @@ class Archive:
         if size < _HEADER.size + _FOOTER.size:
             raise CorruptError("truncated")
         _, version, reserved = _HEADER.unpack(head)
-        if version != 1 or any(reserved):
-            raise UnsupportedVersionError(f"an archive of version {version}; this zipnn knows version 1")
+        if version != 1:
+            raise other_version("an archive", version)
+        if any(reserved):
+            raise UnsupportedVersionError("the archive uses what only a newer zipnn knows")
         footer = self._reader.read(size - _FOOTER.size, _FOOTER.size)
         at, length, checksum, magic = _FOOTER.unpack(footer)
         if magic != _INDEX_MAGIC or _core.xxh3_64(footer[:16]) != checksum:

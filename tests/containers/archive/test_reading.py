@@ -13,8 +13,9 @@ import xxhash
 
 from tests.containers.craft import flip, noise, weights
 from tests.reference import decode_frame
-from zipnn.containers import archive
-from zipnn.containers.archive import open_archive, write_archive
+from zipnn.containers.archive import limits
+from zipnn.containers.archive.reading import open_archive
+from zipnn.containers.archive.writing import write_archive
 from zipnn.errors import CorruptError, FormatError, UnsupportedVersionError
 from zipnn.frames import write_frame
 from zipnn.storage.filereader import FileReader
@@ -59,7 +60,7 @@ def test_gives_back_what_went_in(content: bytes, level: str, tmp_path: Path) -> 
 
 
 def test_an_archive_is_laid_out_as_specified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_SEGMENT", 40_000)
+    monkeypatch.setattr(limits, "SEGMENT", 40_000)
     content = weights(50_000)
     made = archive_of(content, tmp_path)
     assert made[:16] == b"\x9aZNN\r\n\x1a\n" + b"\1" + bytes(7)
@@ -80,7 +81,7 @@ def test_an_archive_is_laid_out_as_specified(tmp_path: Path, monkeypatch: pytest
 
 
 def test_reads_any_range_across_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_SEGMENT", 30_000)
+    monkeypatch.setattr(limits, "SEGMENT", 30_000)
     content = weights(50_000)
     path = tmp_path / "a.znn"
     path.write_bytes(archive_of(content, tmp_path))
@@ -97,7 +98,8 @@ def test_reads_any_range_across_segments(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    monkeypatch.setattr(archive, "_SEGMENT", 500)
+    for name, value in {"SEGMENT": 500, "GAP": 1, "SMALL": 1}.items():
+        monkeypatch.setattr(limits, name, value)
     return archive_of(b"some words, " * 100, tmp_path)
 
 

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace zipnn::bindings {
+
+void bind_deflate(nanobind::module_& m);
+
+}  // namespace zipnn::bindings

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""Sizes that shape an archive, in bytes."""
+
+from __future__ import annotations
+
+SEGMENT = 64 << 20
+"""Most data of one segment: what is held at once."""
+
+SMALL = 8 << 10
+"""Tensors below share a pool with others of their type."""
+
+POOL = 8 << 20
+"""Most data of one pool."""
+
+GAP = 64 << 10
+"""What lies between tensors is looked at (sniffed) from this size on; below it goes to a pool."""
+
+WORTH_SHARING = 64
+"""Smaller equal parts are stored again rather than referred to."""
+
+INDEX_SMALLEST, INDEX_LARGEST, INDEX_EXPANSION = 1 << 20, 256 << 20, 256
+"""How large an index may become when it is decoded: by its frame's size, but within bounds."""
