@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from .containers import kinds
 from .containers.archive.differences import Base
-from .containers.archive.reading import Archive
 from .containers.safetensors import TensorFile
 from .conversion import Progress
 from .delta.base import BaseLike, opened_base
@@ -125,9 +124,7 @@ def _compare_bytes(
     report: Progress,
     base: Base | None,
 ) -> int:
-    """Compare the original contents; at most one of them is compressed safetensors. Returns their size."""
-    if other_kind == kinds.COMPRESSED:  # it gives its content in order only, the other has to follow
-        one, kind, two, other_kind = two, other_kind, one, kind
+    """Compare the original contents. Returns their size."""
     size, pieces = _pieces(one, kind, threads, base)
     other_size, read = _reading(two, other_kind, threads, base)
     if size != other_size:
@@ -155,13 +152,10 @@ def _pieces(
 
 
 def _reading(reader: FileReader, kind: str, threads: int, base: Base | None) -> tuple[int, Read]:
-    if kind in (kinds.LEGACY, kinds.STREAM):
-        content = kinds.open_content(reader, base)
-        return content.original_size, in_order(content.original_pieces(threads))
-    if kind != kinds.ARCHIVE:
+    if kind not in kinds.WRITTEN:
         return reader.size, reader.read
-    archive = Archive(reader, base)
-    return archive.original_size, lambda offset, size: archive.read_range(offset, offset + size, threads)
+    content = kinds.open_content(reader, base)
+    return content.original_size, in_order(content.original_pieces(threads))
 
 
 def _compare_tensors(one: TensorFile, two: TensorFile, threads: int, report: Progress) -> _Outcome:

@@ -200,12 +200,13 @@ class Archive:
     def _segment_range(self, number: int, start: int, stop: int, threads: int) -> memoryview:
         segment = self.segments[number]
         with self._place(segment):
-            if segment.is_pool and segment.coding != "base":
-                return self._pool(segment, threads)[start:stop]
+            pooled = segment.is_pool and segment.coding != "base"
+            if pooled or (segment.coding == "deflate" and segment.size <= _POOLS_KEPT):
+                return self._whole(segment, threads)[start:stop]
             return self._open(segment, self._reader.read).read_range(start, stop, threads)
 
-    def _pool(self, segment: Segment, threads: int) -> memoryview:
-        """All data of a pool, which are asked for again and again."""
+    def _whole(self, segment: Segment, threads: int) -> memoryview:
+        """All data of a segment that is asked for again and again, or of which no part comes alone."""
         key = (segment.at, segment.length)
         with self._lock:
             data = self._pools.get(key)
