@@ -17,11 +17,13 @@ namespace zipnn {
 namespace {
 
 /// Entries of the sparse form from which its tables are learned.
-constexpr std::size_t sampled_entries = 64 * 1024;
+constexpr std::size_t sampled_entries = 32 * 1024;
 /// Gaps by which the number of their bits is chosen.
 constexpr std::size_t sampled_gaps = 16 * 1024;
 /// With a larger part of the elements changed, the sparse form is not looked at.
 constexpr std::uint64_t largest_sparse_part = 3;
+/// With a smaller one, the dense form is not.
+constexpr std::uint64_t smallest_dense_part = 20;
 /// The sparse form is applied several times as fast: worth this part of the size.
 constexpr double sparse_gain = 1.04;
 /// Contexts take longer to decode: worth this many 1/256 bits an element.
@@ -47,9 +49,9 @@ struct Sample {
     std::uint64_t changes = 0;  ///< changed elements
 };
 
-Sample take_sample(Bytes data, Bytes base, std::size_t width, Order order) {
+Sample take_sample(Bytes data, Bytes base, std::size_t width, Order order, Level level) {
     const std::uint64_t elements = data.size() / width;
-    SamplePlan plan = plan_sample(elements, 1);
+    SamplePlan plan = plan_sample(elements, level == Level::max ? 1 : width);
     Sample sample;
     sample.tiles = std::move(plan.tiles);
     std::vector<std::uint8_t> part;
@@ -73,31 +75,37 @@ std::vector<std::vector<std::uint8_t>> planes_of(LayoutId layout, Bytes elements
     return result;
 }
 
-/// The two ways to code a plane.
+/// A plane of the sample, and contexts for it if they were looked for.
 struct PlaneChoice {
-    PlaneTraining tables;
-    std::optional<ContextTraining> contexts;
+    std::vector<std::uint8_t> symbols;
+    std::uint64_t entropy = 0;  ///< about what tables code the sample with
+    std::optional<ContextTraining> contexts = {};
+    bool use_contexts = false;
 
-    std::uint64_t gain() const {
-        return contexts && contexts->cost < tables.cost ? tables.cost - contexts->cost : 0;
-    }
+    std::uint64_t gain() const { return contexts && contexts->cost < entropy ? entropy - contexts->cost : 0; }
 };
 
-/// Puts contexts in the place of tables where they save enough of the sample of `n` elements. Where
-/// decoding has to be fast, half of the planes can have them, and others only where whole bits waste most;
-/// first those of the longest codes, which decode slowest by tables.
-void choose_contexts(std::vector<PlaneChoice>& choices, std::size_t n, Level level) {
+/// Looks where contexts save enough of the sample. Where decoding has to be fast, half of the planes can have
+/// them, and others only where whole bits waste most; first those of the longest codes, which decode slowest
+/// by tables.
+void choose_contexts(std::vector<PlaneChoice>& choices, Bytes keys, std::uint8_t shift,
+                     std::uint64_t elements, Level level) {
+    const std::size_t n = keys.size();
     const std::uint64_t least = n * (level == Level::max ? context_gain_max : context_gain);
     std::vector<PlaneChoice*> order;
-    for (PlaneChoice& choice : choices)
+    for (PlaneChoice& choice : choices) {
+        // No code is shorter than a bit.
+        const Histogram counts = histogram_of(choice.symbols);
+        const bool constant = std::ranges::count(counts, 0U) >= 255;
+        choice.entropy = constant ? 0 : std::max<std::uint64_t>(entropy_cost(counts), n * cost_of_bit);
+        if (level == Level::fast || choice.entropy <= least || choice.entropy >= noise * n) continue;
+        choice.contexts = train_by_base(choice.symbols, keys, shift, elements);
         if (choice.gain() > least) order.push_back(&choice);
-    std::ranges::stable_sort(order, std::greater{},
-                             [](const PlaneChoice* choice) { return choice->tables.cost; });
+    }
+    std::ranges::stable_sort(order, std::greater{}, &PlaneChoice::entropy);
     for (std::size_t i = 0; i < order.size(); ++i) {
         const bool beyond_half = level != Level::max && 2 * i >= std::max<std::size_t>(2, choices.size());
-        if (beyond_half && order[i]->gain() <= n * context_gain_beyond_half) continue;
-        order[i]->tables = {{}, order[i]->contexts->cost, {}};
-        order[i]->tables.tables.emplace_back(std::move(order[i]->contexts->table));
+        order[i]->use_contexts = !beyond_half || order[i]->gain() > n * context_gain_beyond_half;
     }
 }
 
@@ -113,21 +121,23 @@ DifferenceTraining train_dense(const Sample& sample, LayoutId layout, std::uint6
         for (std::size_t k = 0; k < width; ++k) element |= std::uint64_t{sample.base[i * width + k]} << 8 * k;
         keys[i] = static_cast<std::uint8_t>(element >> shift);
     }
-    const auto planes = planes_of(layout, sample.differences);
     std::vector<PlaneChoice> choices;
+    for (auto& plane : planes_of(layout, sample.differences)) choices.push_back({std::move(plane)});
+    choose_contexts(choices, keys, shift, elements, level);
+    std::uint64_t cost = 0;
     for (std::size_t p = 0; p < width; ++p) {
+        auto& tables = training.coder.planes.emplace_back();
+        if (choices[p].use_contexts) {
+            cost += choices[p].contexts->cost;
+            tables.emplace_back(std::move(choices[p].contexts->table));
+            continue;
+        }
         // The upper planes order differences by magnitude.
         const bool magnitude = p + 1 < width;
-        PlaneChoice& choice = choices.emplace_back();
-        choice.tables = train_plane({planes[p], sample.tiles, elements, magnitude, p == 0, 0}, level);
-        if (level != Level::fast && entropy_cost(histogram_of(planes[p])) < noise * n)
-            choice.contexts = train_by_base(planes[p], keys, shift, elements);
-    }
-    choose_contexts(choices, n, level);
-    std::uint64_t cost = 0;
-    for (PlaneChoice& choice : choices) {
-        cost += choice.tables.cost;
-        training.coder.planes.push_back(std::move(choice.tables.tables));
+        PlaneTraining trained =
+            train_plane({choices[p].symbols, sample.tiles, elements, magnitude, p == 0, 0}, level);
+        cost += trained.cost;
+        tables = std::move(trained.tables);
     }
     training.ratio = static_cast<double>(cost) / cost_of_bit / 8 / static_cast<double>(sample.base.size());
     return training;
@@ -251,7 +261,7 @@ DifferenceTraining train_difference(Bytes data, Bytes base, Family family, Level
     const Order order = order_of(family);
     const std::size_t width = layout_of(layout).width;
     const std::uint64_t elements = data.size() / width;
-    const Sample sample = take_sample(data, base, width, order);
+    const Sample sample = take_sample(data, base, width, order, level);
     Changes changes;
     if (sample.changes * largest_sparse_part * width < sample.base.size()) {
         changes = find_changes(data, base, width);
@@ -261,11 +271,12 @@ DifferenceTraining train_difference(Bytes data, Bytes base, Family family, Level
             return training;
         }
     }
+    std::optional<DifferenceTraining> sparse;
+    if (changes.count != 0) sparse = train_sparse(changes, layout, order, elements, level);
+    if (sparse && changes.count * smallest_dense_part < changes.elements) return *std::move(sparse);
     DifferenceTraining dense = train_dense(sample, layout, elements, family, level);
     dense.difference.order = order;
-    if (changes.count == 0) return dense;
-    DifferenceTraining sparse = train_sparse(changes, layout, order, elements, level);
-    return sparse.ratio < dense.ratio * sparse_gain ? sparse : dense;
+    return sparse && sparse->ratio < dense.ratio * sparse_gain ? *std::move(sparse) : std::move(dense);
 }
 
 }  // namespace zipnn

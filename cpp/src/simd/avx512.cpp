@@ -45,6 +45,7 @@
 
 #include "simd/x86/avx2.hpp"
 #include "simd/x86/avx512.hpp"
+#include "simd/x86/classify512.hpp"
 #include "simd/x86/ranks512.hpp"
 #include "simd/x86/rans_avx512.hpp"
 
@@ -79,7 +80,7 @@ const Kernels avx512_kernels = {
     .add = avx512::add,
     .add_sparse = avx512::add_sparse,
     .find_changes = avx512::find_changes,
-    .classify = avx512::classify,
+    .classify = avx512::x86::classify,
     .backward_decode = avx512::backward_decode,
     .merge_moved16 = avx512::merge_moved16,
     .merge_moved32 = avx512::merge_moved32,

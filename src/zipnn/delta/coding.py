@@ -27,6 +27,10 @@ _CLOSE = 0.05
 """Expected ratios that differ by less of the larger one are no ground for a choice: both frames are made."""
 _SMALL = 64 << 10
 """Of tensors up to this size both frames are made: heads and tables count."""
+_PIECES = 16
+"""Of a tensor, of `_SMALL` bytes in all, that are looked at first."""
+_MOST_BELOW_ENTROPY = 2.5
+"""Ordinary frames are not expected to be smaller by such a factor than the entropy of such pieces."""
 
 
 def encode(
@@ -199,8 +203,12 @@ def _may_be_smaller_alone(
     """Whether an ordinary frame may be smaller than a difference of that expected ratio."""
     if data.nbytes <= _SMALL:
         return True
-    # No ordinary frame of other data than runs and repetitions gets so small.
-    alone = _core.estimate(data, dtypes.named(dtype).family, level, shape)
+    # What is not so small by its entropy is not by what else an ordinary frame can see in it.
+    pieces = [data[data.nbytes * i // _PIECES // 8 * 8 :][: _SMALL // _PIECES] for i in range(_PIECES)]
+    family = dtypes.named(dtype).family
+    if ratio < _core.order0(b"".join(pieces), family) / 8 / _MOST_BELOW_ENTROPY:
+        return False
+    alone = _core.estimate(data, family, level, shape)
     return ratio > alone * (1 - _CLOSE)
 
 

@@ -75,24 +75,28 @@ inline void add(Order order, std::size_t width, const std::uint8_t* base, const 
     });
 }
 
-/// Two loops over a few elements at a time: narrow them to keys, then compare bytes.
+/// Elements whose keys are taken at a time.
+inline constexpr std::size_t key_step = 256;
+
+inline void take_keys(unsigned shift, std::size_t width, const std::uint8_t* base, std::size_t count,
+                      std::uint8_t* keys) {
+    with_width(width, [&]<typename T>(T) {
+        for (std::size_t i = 0; i < count; ++i)
+            keys[i] = static_cast<std::uint8_t>(load_le<T>(base + i * sizeof(T)) >> shift);
+    });
+}
+
 inline void classify(const BaseClasses& classes, std::size_t width, const std::uint8_t* base, std::size_t n,
                      std::uint8_t* contexts) {
-    constexpr std::size_t step = 256;
-    std::array<std::uint8_t, step> keys{};
-    for (std::size_t first = 0; first < n; first += step) {
-        const std::size_t count = std::min(step, n - first);
-        with_width(width, [&]<typename T>(T) {
-            const std::uint8_t* elements = base + first * sizeof(T);
-            for (std::size_t i = 0; i < count; ++i)
-                keys[i] = static_cast<std::uint8_t>(load_le<T>(elements + i * sizeof(T)) >> classes.shift);
-        });
-        std::uint8_t* out = contexts + first;
-        std::array<std::uint8_t, step> found{};
+    std::array<std::uint8_t, key_step> keys{};
+    for (std::size_t first = 0; first < n; first += key_step) {
+        const std::size_t count = std::min(key_step, n - first);
+        take_keys(classes.shift, width, base + first * width, count, keys.data());
+        std::array<std::uint8_t, key_step> found{};
         for (std::size_t k = 0; k + 1U < classes.count; ++k)
-            for (std::size_t i = 0; i < step; ++i)
+            for (std::size_t i = 0; i < key_step; ++i)
                 found[i] = static_cast<std::uint8_t>(found[i] + (keys[i] > classes.last_keys[k] ? 1 : 0));
-        std::copy_n(found.begin(), count, out);
+        std::copy_n(found.begin(), count, contexts + first);
     }
 }
 
