@@ -47,6 +47,7 @@ def tables(results: Results) -> str:
         *(_buffer(buffer, results) for buffer in results["buffers"]),
         _tiny(results["tiny"]),
         _files(results["files"]),
+        _archives(results["archives"]),
         _loading(results["loading"]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,6 +163,35 @@ def _files(files: Sequence[Results]) -> str:
         shares = [_number(value and 100 * value / row["bytes"], unit=" %") for value in small]
         rows.append([row["file"], f"{row['bytes'] / 1e6:.1f} MB", *shares])
     return "### Whole files, everything counted\n\n" + table(heads, rows)
+
+
+def _archives(rows: Sequence[Results]) -> str:
+    measured = next((row for row in rows if "missing" not in row), None)
+    if measured is None:
+        return ""
+    codecs = list(measured["codecs"])
+    heads = ["file", "original", *codecs, *(f"{name}, MB/s" for name in codecs)]
+    lines: list[Sequence[str]] = []
+    for row in rows:
+        if "missing" in row:
+            lines.append([f"{row['file']}: {row['missing']}", *[NONE] * (len(heads) - 1)])
+            continue
+        sizes, speeds = [], []
+        for name in codecs:
+            codec = row["codecs"][name]
+            size = codec.get("size")
+            sizes.append(_number(size and 100 * size / row["bytes"], unit=" %"))
+            speeds.append(
+                " / ".join(f"{row['bytes'] / codec[way]['median'] / 1e6:.0f}" for way in _WAYS)
+                if size
+                else NONE
+            )
+        lines.append([row["file"], f"{row['bytes'] / 1e6:.1f} MB", *sizes, *speeds])
+    text = (
+        "Speeds: compress / decompress, one thread, memory used before, medians. "
+        "The peers get the file as one buffer.\n\n"
+    )
+    return "### Files of other formats, everything counted\n\n" + text + table(heads, lines)
 
 
 def _loading(loads: Sequence[Results]) -> str:

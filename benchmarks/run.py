@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, environment, loading, machine, matrix, memory, report, sizes
+from benchmarks import archives, chart, environment, loading, machine, matrix, memory, report, sizes
 from benchmarks.datasets import DATASETS, NEEDS, Dataset, DatasetError
 from benchmarks.processes import ROOT, Process, WorkerError
 from benchmarks.timing import RUNS
@@ -107,6 +107,18 @@ def files(peers: Process, models: dict[str, Path], cases: Sequence[sizes.Case]) 
     return rows
 
 
+def archived(peers: Process, models: dict[str, Path], cases: Sequence[archives.Case]) -> list[Results]:
+    """Files of other formats."""
+    rows = []
+    for case in cases:
+        _say(case.name)
+        row: Results = {"file": case.name}
+        with _missing(row):
+            row = archives.measure(case, _model(case.model, models), peers, QUICK_RUNS)
+        rows.append(row)
+    return rows
+
+
 def loads(models: dict[str, Path], cases: Sequence[sizes.Case], runs: int) -> list[Results]:
     """Loading whole files."""
     rows = []
@@ -153,7 +165,9 @@ def run(peers: Path, quick: bool) -> Results:
     runs = QUICK_RUNS if quick else RUNS
     datasets = DATASETS[:1] if quick else DATASETS
     cases = sizes.CASES[1:2] if quick else sizes.CASES
-    models = models_for([*(dataset.model for dataset in datasets), *(case.model for case in cases)])
+    others = archives.CASES[1:2] if quick else archives.CASES
+    names = [*(dataset.model for dataset in datasets), *(case.model for case in (*cases, *others))]
+    models = models_for(names)
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
         processes = [
@@ -171,6 +185,7 @@ def run(peers: Path, quick: bool) -> Results:
             "buffers": buffers(processes, datasets, models, runs),
             "tiny": tiny(processes, models, runs),
             "files": files(processes[1], models, cases),
+            "archives": archived(processes[1], models, others),
         }
     results["loading"] = loads(models, [case for case in cases if case.name in LOADED], runs)
     results["minutes"] = round((time.monotonic() - begin) / 60, 1)

@@ -3,9 +3,9 @@
 
     python -m fuzz.readers --seconds 60 [--seed 1] [--reader onnx]
 
-With atheris installed (`pip install atheris`) it guides the mutations by coverage, and every option of
-libFuzzer may follow; else files of every format (`tests/containers/readers/samples.py`) are damaged at
-random. An input that fails is written to `fuzz-failure-<hash>` and its error is raised.
+It begins with a file of every format (`tests/containers/readers/samples.py`). With atheris installed (`pip
+install atheris`) coverage guides what becomes of them, kept in `--corpus`, and options of libFuzzer may
+follow; else they are damaged at random, and an input that fails is kept as `fuzz-failure-<hash>`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import hashlib
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FunctionType
 
 from tests.containers.readers.memory import MemorySource
 from tests.containers.readers.samples import damaged, samples
@@ -73,21 +74,37 @@ def mutate(seconds: float, seed: int, only: str | None) -> int:
     return count
 
 
+def functions() -> Iterator[FunctionType]:
+    """The functions and methods of all readers, for coverage."""
+    for name, module in list(sys.modules.items()):
+        if not name.startswith("zipnn.containers.readers"):
+            continue
+        own = [value for value in vars(module).values() if getattr(value, "__module__", None) == name]
+        members = [member for value in own if isinstance(value, type) for member in vars(value).values()]
+        yield from (value for value in own + members if isinstance(value, FunctionType))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="fuzz.readers", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", choices=READERS)
+    parser.add_argument("--corpus", type=Path, default=Path(".fuzz/readers"))
     options, rest = parser.parse_known_args(arguments)
     try:
         import atheris
     except ImportError:
         print(f"{mutate(options.seconds, options.seed, options.reader)} inputs, all well")
         return
-    atheris.instrument_all()
-    limits = [f"-max_total_time={int(options.seconds)}", f"-seed={options.seed}"]
-    atheris.Setup([sys.argv[0], *limits, *rest], lambda data: one_input(data, options.reader))
+    options.corpus.mkdir(parents=True, exist_ok=True)
+    for name, data in samples().items():
+        (options.corpus / name.replace(" ", "-")).write_bytes(data)
+    for function in functions():
+        atheris.instrument_func(function)
+    limits = [f"-max_total_time={int(options.seconds)}", f"-seed={options.seed}", f"-timeout={int(SLOW)}"]
+    arguments = [sys.argv[0], *limits, *rest, str(options.corpus)]
+    atheris.Setup(arguments, lambda data: one_input(data, options.reader))
     atheris.Fuzz()
 
 

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 import zipnn
+from benchmarks import archives
 from benchmarks.sizes import ASTRA, CASES, MINILM, Case, measure
 from scripts.fetch_models import sha256_of
 
@@ -32,6 +33,16 @@ def test_size_is_within_its_bound(
         pytest.importorskip("torch", reason="torch reads this model")
     size, small = measure(case, real_model(case.model), tmp_path, [level])[level]
     assert 100 * small / size <= bound
+
+
+@pytest.mark.parametrize("case", archives.CASES, ids=lambda case: case.name)
+def test_an_archive_is_within_its_bound(case: archives.Case, real_model: RealModel, tmp_path: Path) -> None:
+    if case.model.endswith(".h5"):
+        pytest.importorskip("h5py")
+    original = real_model(case.model)
+    result = zipnn.compress_file(original, tmp_path / "small")  # which compares it with the original
+    assert result.action == "compressed"
+    assert 100 * result.compressed_size / result.original_size <= case.bound
 
 
 @pytest.mark.parametrize("level", ["fast", "default", "max"])

@@ -59,14 +59,15 @@ void bind_difference(nb::module_& m) {
     m.def(
         "decode_difference",
         [](const Head& head, nb::handle payload, nb::handle base, std::size_t first, std::size_t count,
-           nb::handle out, unsigned threads) {
+           nb::handle out, unsigned threads, bool base_known) {
             const Buffer source(payload), old(base);
             const Buffer target(out, Buffer::writable);
             const nb::gil_scoped_release release;
             decode_difference(head, source.bytes(), old.bytes(), first, count, target.mutable_bytes(),
-                              threads);
+                              threads, base_known);
         },
-        "head"_a, "payload"_a, "base"_a, "first"_a, "count"_a, "out"_a, "threads"_a = 0);
+        "head"_a, "payload"_a, "base"_a, "first"_a, "count"_a, "out"_a, "threads"_a = 0,
+        "base_known"_a = false);
 }
 
 }  // namespace zipnn::bindings

@@ -98,8 +98,8 @@ class Encoder:
 class DifferenceEncoder:
     """Makes the frame of a tensor that is a difference to a base (docs/format.md, 2.8).
 
-    `data` and `base` are whole elements of the family, of the same size, at least one. They are looked at until
-    the frame is made.
+    `data` and `base` are whole elements of the family, of the same size, at least one. They are looked at
+    until the frame is made.
     """
 
     def __init__(self, data: Buffer, base: Buffer, family: str, level: str, threads: int = 0) -> None: ...
@@ -110,12 +110,20 @@ class DifferenceEncoder:
         """The frame, padded to a multiple of `align` (1 to 8); None if it is larger than a stored one."""
 
 def decode_difference(
-    head: Head, payload: Buffer, base: Buffer, first: int, count: int, out: Buffer, threads: int = 0
+    head: Head,
+    payload: Buffer,
+    base: Buffer,
+    first: int,
+    count: int,
+    out: Buffer,
+    threads: int = 0,
+    base_known: bool = False,
 ) -> None:
     """As `decode_chunks`, from these chunks' part of the base, which may be `out` itself.
 
     A difference of no chunks, an identical tensor, is decoded as a whole. Hashes of base and payloads are
-    checked before `out` is written to. Raises BaseMismatchError, CorruptError.
+    checked before `out` is written to; those of the base are not, if the caller says that it is `base_known`.
+    Raises BaseMismatchError, CorruptError.
     """
 
 def reference_head(dtype: str, shape: tuple[int, ...], data_size: int, target: str) -> bytes:

@@ -14,7 +14,7 @@ from .containers.archive.differing import Compare
 from .containers.archive.reading import Archive
 from .containers.archive.writing import Labels, estimate_archive, write_archive
 from .containers.folder import FolderSource, with_mode
-from .containers.originals import open_original
+from .containers.originals import open_restored
 from .conversion import Conversion, FileResult, Progress
 from .delta.base import BaseLike, opened_base
 from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
@@ -49,8 +49,8 @@ def archive_folder(
         source: the folder.
         output: the archive, or a URL for it; `FOLDER.znn` beside it if it is not given.
         level, threads, force, dry_run, progress: see `compress_file`.
-        compare: for a difference: what is compared with what. Files that are compressed are then taken as
-            their originals.
+        compare: for a difference: what is compared with what. Compressed safetensors files are then taken
+            as their originals.
 
     Raises:
         FormatError: there is something in the folder that is neither file nor folder, or a name that is
@@ -65,7 +65,7 @@ def archive_folder(
         raise ZipnnError(f"{target} and {root}: the archive must not lie in the folder")
     job = Conversion(root, target, threads, force, False, False, dry_run, progress)
     names, empty = _listed(root)
-    with FolderSource(root, names, open_original if compare else FileReader) as folder:
+    with FolderSource(root, names, open_restored if compare else FileReader) as folder:
         job.target(None)
         contents, members = folder.describe()
         comparison = compare(folder, contents, members) if compare else None

@@ -29,7 +29,7 @@ ZSTD_CHUNK_LOG2 = 21
 ZSTD_GAIN = 0.02
 """Part of the data that Zstandard must save beyond the core's codecs, which decode faster."""
 
-WORTH_MATCHING = 0.05
+WORTH_MATCHING = 0.03
 """Share of words of floating-point data that must repeat before Zstandard is tried."""
 
 ZSTD_SAMPLE_PIECES = 8

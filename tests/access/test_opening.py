@@ -89,6 +89,11 @@ def test_a_name_that_is_there_twice(opened: Make) -> None:
     file = opened(one.tobytes() + two.tobytes(), *tensors)
     assert file.keys() == ["a", "a (2)"]
     assert file.get_tensor("a (2)").tolist() == [0, 1, 2]
+    names = ["a", "a (3)", "a", "a", "a (2)", "a"]
+    file = opened(b"x" * 6, *(StoredTensor(name, "U8", (1,), i, 1) for i, name in enumerate(names)))
+    assert file.keys() == ["a", "a (3)", "a (2)", "a (4)", "a (2) (2)", "a (5)"]
+    many = [StoredTensor("a", "U8", (0,), 0, 0)] * 100_000
+    assert len(opened(b"", *many)) == 100_000
 
 
 @pytest.mark.parametrize(
@@ -237,6 +242,17 @@ def test_what_no_file_can_justify_is_refused_before_memory_is_asked_for(
         with pytest.raises(FormatError, match=words) as caught:
             read("w")
         assert "model.xyz: tensor 'w'" in str(caught.value)
+
+
+def test_tensors_that_share_too_much_are_not_copied_all_at_once(opened: Make) -> None:
+    data = bytes(1 << 20)
+    few = [StoredTensor(f"t{i}", "U8", (1 << 20,), 0, 1 << 20) for i in range(4)]
+    assert len(opened(data, *few).get_tensors()) == 4
+    many = [StoredTensor(f"t{i}", "U8", ((1 << 20) - i,), i, (1 << 20) - i) for i in range(300)]
+    file = opened(data, *many)
+    with pytest.raises(FormatError, match="take them one by one"):
+        file.get_tensors()
+    assert file.get_tensor("t299").size == (1 << 20) - 299
 
 
 def test_data_outside_of_the_file(opened: Make) -> None:

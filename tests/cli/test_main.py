@@ -58,6 +58,8 @@ def test_page_lists_every_option_and_exit_code(zipnn: Zipnn) -> None:
         "decompress",
         "verify",
         "info",
+        "ls",
+        "cat",
         "upgrade",
         "cache",
         "doctor",

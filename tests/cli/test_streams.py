@@ -106,6 +106,7 @@ def test_damage_and_other_input_are_errors(tmp_path: Path) -> None:
         ("compress", "-", "--json"),
         ("compress", "-", "-o", "s3://bucket/key"),
         ("decompress", "-", "-o", "."),
+        ("compress", "model.bin", "-o", "-"),
     ],
 )
 def test_what_does_not_go_with_streams(process: Zipnn, arguments: tuple[str, ...]) -> None:

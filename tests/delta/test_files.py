@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -18,12 +19,15 @@ from hypothesis import strategies as st
 import zipnn
 from tests.delta.models import codings, model, save, save_shards, state_of, tuned
 from zipnn.containers.archive import limits
+from zipnn.containers.archive.reading import open_archive
+from zipnn.delta.base import open_base
 from zipnn.errors import (
     BaseMismatchError,
     BaseRequiredError,
     CorruptError,
     FormatError,
     OutputExistsError,
+    ZipnnError,
 )
 from zipnn.files import archive_file
 
@@ -92,16 +96,16 @@ def test_an_unchanged_model_takes_almost_nothing(tmp_path: Path) -> None:
 
 
 def test_large_tensors_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SEGMENT", 10_000)
-    monkeypatch.setattr("zipnn.delta.base.SEGMENT", 10_000)
+    monkeypatch.setattr(limits, "SEGMENT", 8192)
+    monkeypatch.setattr("zipnn.delta.base.SEGMENT", 8192)
     old = {"a": BASE["embed.weight"], "b": BASE["head.weight"]}
     new = {"a": TUNED["embed.weight"], "b": BASE["head.weight"].copy()}
     new["b"][-1] = 0
     delta = there_and_back(save(tmp_path / "a", old), save(tmp_path / "b", new), tmp_path)
     assert codings(delta) == {
         "plain": delta_header(tmp_path / "b"),
-        "base": 30_000,
-        "delta": 2 * 38_400 - 30_000,
+        "base": 4 * 8192,
+        "delta": 2 * 38_400 - 4 * 8192,
     }
 
 
@@ -172,11 +176,12 @@ def test_tensors_added_removed_reshaped_and_retyped_are_stored_alone(tmp_path: P
     del new["head.weight"]
     new["layers.0.attn.weight"] = TUNED["layers.0.attn.weight"].reshape(32, 128)
     new["layers.1.attn.weight"] = TUNED["layers.1.attn.weight"].astype(np.float32)
+    new["layers.1.norm.weight"] = BASE["layers.1.norm.weight"].view(np.float16)  # the same bytes
     new["empty"] = np.zeros((0, 5), np.float32)
     new["scalar"] = np.array(3.0, np.float32)
     delta = there_and_back(save(tmp_path / "a", BASE), save(tmp_path / "b", new), tmp_path)
-    same = ("embed.weight", "layers.0.norm.weight", "layers.0.norm.bias", "layers.1.norm.weight")
-    assert codings(delta)["delta"] == sum(TUNED[name].nbytes for name in same)
+    assert codings(delta)["delta"] == TUNED["embed.weight"].nbytes
+    assert "base" not in codings(delta)
 
 
 def test_rows_that_were_added_or_dropped_leave_the_others_a_difference(tmp_path: Path) -> None:
@@ -230,6 +235,37 @@ def test_outputs_that_exist_are_kept(base: Path, tuned_file: Path, tmp_path: Pat
     zipnn.make_delta(base, tuned_file, delta, force=True)
     with pytest.raises(OutputExistsError):
         zipnn.apply_delta(base, delta, tuned_file)
+
+
+def test_a_base_is_not_replaced_by_what_needs_it(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    shards = save_shards(tmp_path / "shards", BASE, 2)
+    for target, against in ((base, base), (shards / "model-00001-of-00002.safetensors", shards)):
+        before = target.read_bytes()
+        with pytest.raises(ZipnnError, match="part of the base"):
+            zipnn.make_delta(against, tuned_file, target, force=True)
+        assert target.read_bytes() == before
+
+
+def test_blocks_of_quantised_values(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    rng = np.random.default_rng(2)
+
+    def write(name: str, **tensors: Any) -> Path:
+        writer = gguf.GGUFWriter(tmp_path / name, "llama")
+        for key, values in tensors.items():
+            quantised = gguf.quants.quantize(values, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(key, quantised, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return tmp_path / name
+
+    old, same = rng.standard_normal((2, 64, 256)).astype(np.float32)
+    base = write("base.gguf", changed=old, same=same)
+    delta = there_and_back(base, write("model.gguf", changed=old * 1.1, same=same), tmp_path)
+    stored = codings(delta)
+    assert stored["base"] == stored["blocks"] == 64 * 256 // 32 * 34
 
 
 def test_progress_reaches_the_end(base: Path, tuned_file: Path, tmp_path: Path) -> None:
@@ -341,21 +377,23 @@ def test_a_damaged_delta_gives_no_other_model(base: Path, tmp_path: Path) -> Non
     delta, again = tmp_path / "delta.znn", tmp_path / "again"
     zipnn.make_delta(base, made, delta)
     content = delta.read_bytes()
+    tensors = open_base(base)
+    silent = []
     assert set(codings(delta)) == {"plain", "delta", "base"}
     for at in range(len(content)):
         damaged = bytearray(content)
         damaged[at] ^= 1 << at % 8
         delta.write_bytes(damaged)
-        try:
-            zipnn.apply_delta(base, delta, again, force=True)
-        except (FormatError, BaseMismatchError):
-            assert not again.exists()
-        else:
-            assert again.read_bytes() == made.read_bytes()
-            again.unlink()
+        with contextlib.suppress(FormatError, BaseMismatchError), open_archive(delta, tensors) as archive:
+            pieces = [bytes(piece) for _, piece in archive.original_pieces()]
+            assert b"".join(pieces) == made.read_bytes()
+            silent.append(at)
+    # Zstandard has a bit that decoders ignore: here in one segment and the index.
+    assert len(silent) <= 2, silent
     delta.write_bytes(content[:-10])
     with pytest.raises(CorruptError):
         zipnn.apply_delta(base, delta, again)
+    assert not again.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes")
@@ -383,7 +421,6 @@ def test_folders_within_folders_are_told_apart(tmp_path: Path) -> None:
 
 def test_the_index_is_what_the_format_says(base: Path, tuned_file: Path, tmp_path: Path) -> None:
     from zipnn.containers.archive.index import to_json
-    from zipnn.containers.archive.reading import open_archive
 
     zipnn.make_delta(base, tuned_file, tmp_path / "d.znn")
     with open_archive(tmp_path / "d.znn") as archive:
@@ -413,8 +450,8 @@ def test_any_pair_of_models(tmp_path_factory: pytest.TempPathFactory, tensors: l
     rng = np.random.default_rng(0)
     old: dict[str, Any] = {"x": np.ones(3, np.float32)}
     new: dict[str, Any] = {}
-    for number, (shape, dtype, change) in enumerate(tensors):
-        dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    for number, (shape, kind, change) in enumerate(tensors):
+        dtype = np.dtype(getattr(ml_dtypes, kind, kind))
         values = rng.standard_normal(shape) * 5
         name = f"t.{number}"
         if change != "new":

@@ -202,11 +202,11 @@ def test_a_call_that_was_interrupted_is_made_again(monkeypatch: pytest.MonkeyPat
     tensors = copies(old)
     apply, calls = coding.apply_in_place, []
 
-    def interrupted(*arguments: Any) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
         if len(calls) % 3 == 0:
             raise KeyboardInterrupt
-        apply(*arguments)
+        apply(*arguments, **options)
 
     monkeypatch.setattr(coding, "apply_in_place", interrupted)
     interruptions = 0
@@ -478,6 +478,21 @@ def test_any_two_states(data: st.DataObject) -> None:
     tensors = copies(old)
     zipnn.apply_patch(tensors, io.BytesIO(patch) if data.draw(st.booleans()) else patch)
     assert bits(tensors) == bits(new)
+
+
+def test_a_base_that_is_known_is_not_hashed_again() -> None:
+    base, data = (state["f32"].tobytes() for state in (model(), nudged(model())))
+    frame = coding.encode(data, base, dtype="F32", shape=(len(data) // 4,))
+    assert coding.needs_base(frame)
+    tensor = bytearray(base)
+    coding.apply_in_place(frame, memoryview(tensor), base_known=True)
+    assert tensor == data
+    tensor = bytearray(base)
+    tensor[-1] ^= 1
+    with pytest.raises(BaseMismatchError):
+        coding.apply_in_place(frame, memoryview(tensor))
+    with pytest.raises(CorruptError):  # the result is checked all the same
+        coding.apply_in_place(frame, memoryview(tensor), base_known=True)
 
 
 def test_everything_public_has_a_name() -> None:

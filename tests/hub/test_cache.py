@@ -114,7 +114,7 @@ def stepping(owner, name):
 
 for owner, name in [(cache, "check_original"), (cache, "_check_content"), (atomic.OutputFile, "open"),
                     (atomic.OutputFile, "_write_all"), (atomic.OutputFile, "sync"),
-                    (atomic.OutputFile, "_take_over"), (atomic.os, "replace"), (cache, "_sweep")]:
+                    (atomic.OutputFile, "_take_over"), (atomic.os, "replace"), (cache, "sweep")]:
     stepping(owner, name)
 work = getattr(cache, sys.argv[2])
 results = work("org/tiny", cache_dir=sys.argv[1])
@@ -369,3 +369,44 @@ class TestCommands:
         run = command("compress", *options)
         assert run.code == 2
         assert message in run.err
+
+    def test_what_is_shared_counts_once(self, tmp_path: Path, command: Zipnn) -> None:
+        made = Cache(tmp_path / "hub", store=True)
+        made.add(REPO, FILES)
+        made.add(REPO, {**FILES, "config.json": b"{}"}, OTHER_COMMIT, ref="older")
+        made.add("org/two", FILES)
+        size = sum(len(FILES[name]) for name in WEIGHTS)
+        document = command("cache", "--cache-dir", made.folder, "--json").document
+        assert [report["stored_size"] for report in document["results"]] == [size] * 3
+        assert document["total"]["stored_size"] == size
+        assert document["total"]["saved"] == 0
+        assert document["total"]["would_save"] == document["results"][0]["would_save"]
+        cache.compress_model(REPO, cache_dir=made.folder)
+        document = command("cache", "--cache-dir", made.folder, "--json").document
+        sizes = {report["revision"]: report["stored_size"] for report in document["results"]}
+        small = sum(
+            (made.folder / "models--org--tiny/snapshots" / COMMIT / n).stat().st_size for n in WEIGHTS
+        )
+        assert sizes == {"main": size, "older": small}, "of org/two, and of org/tiny"
+        assert document["total"]["stored_size"] == size + small
+        assert document["total"]["saved"] == size - small
+        assert "total" in command("cache", "--cache-dir", made.folder).out
+
+    def test_what_a_kill_left_in_the_store(
+        self, tmp_path: Path, command: Zipnn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = Cache(tmp_path / "hub", store=True)
+        snapshot = made.add(REPO, FILES)
+        other = {"model.safetensors": shard(7)}
+        kept = made.add("org/two", other)
+        monkeypatch.setattr(cache, "sweep", lambda payload, folder: 0)  # as if it had been killed just before
+        cache.compress_model(REPO, cache_dir=made.folder)
+        size = sum(len(FILES[name]) for name in WEIGHTS)
+        document = command("cache", "--cache-dir", made.folder, "--json").document
+        assert (document["unclaimed_size"], document["freed_size"]) == (size, 0)
+        assert "zipnn cache --tidy" in command("cache", "--cache-dir", made.folder).err
+        document = command("cache", "--cache-dir", made.folder, "--tidy", "--json").document
+        assert document["freed_size"] == size
+        assert command("cache", "--cache-dir", made.folder, "--json").document["unclaimed_size"] == 0
+        assert contents(kept) == other
+        assert equal(snapshot)

@@ -97,5 +97,24 @@ if hasattr(transformers.modeling_utils, "_get_resolved_checkpoint_files"):
     index.write_text(index.read_text().replace(".safetensors", ".znn.safetensors"))
     assert json.loads(index.read_text())["weight_map"]
     assert equal(load(folder), expected)
+from transformers.quantizers import auto
+
+if hasattr(auto, "register_quantizer"):
+    config = transformers.LlamaConfig(
+        vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=1, num_attention_heads=4
+    )
+    model = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+    zipnn.hf.save_pretrained(model, FOLDER / "held")
+    held = transformers.LlamaForCausalLM.from_pretrained(
+        FOLDER / "held", torch_dtype=torch.bfloat16, quantization_config=zipnn.hf.ZipnnConfig()
+    )
+    assert sum(type(module).__name__ == "ZLinear" for module in held.modules()) == 7
+    assert equal(dict(held.state_dict()), dict(model.state_dict()))
+    model.save_pretrained(FOLDER / "of-model")
+    held.save_pretrained(FOLDER / "of-held")
+    for name in ("model.safetensors", "config.json"):
+        saved = [(FOLDER / folder / name).read_bytes() for folder in ("of-model", "of-held")]
+        assert name == "config.json" or saved[0] == saved[1]
+        assert b"quantization_config" not in saved[1]
 shutil.rmtree(FOLDER)
 print("ok", transformers.__version__, safetensors.__version__)

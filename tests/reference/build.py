@@ -133,24 +133,35 @@ def assemble(
     flags: int = 0,
     attachment: bytes = b"",
     align: int = 1,
+    base: bytes | None = None,
 ) -> bytes:
-    """A frame of chunks given as (payload, decoded bytes), right or wrong, with a coder section."""
+    """A frame of chunks given as (payload, decoded bytes), right or wrong, with a coder section.
+
+    With a `base`, it is a difference.
+    """
     payloads = b"".join(payload for payload, _ in chunks)
     size = sum(len(decoded) for _, decoded in chunks)
     shape = (size,) if shape is None else shape
     sections = dtype.encode() + b"".join(map(varint, shape)) + coder
     for payload, decoded in chunks:
         sections += len(payload).to_bytes(4, "little")
-        sections += xxhash.xxh3_64_intdigest(decoded).to_bytes(8, "little")
+        sections += _digest(decoded)
+        if base is not None:
+            sections += _digest(base[: len(decoded)]) + _digest(payload)
+            base = base[len(decoded) :]
     attached = len(attachment).to_bytes(4, "little") if attachment else b""
     head_size = 39 + len(attached) + len(sections) + len(attachment)
     padding = bytes(-(head_size + len(payloads)) % align)
     frame_size = head_size + len(payloads) + len(padding)
-    flags |= 4 if attachment else 0
+    flags |= (4 if attachment else 0) | (0 if base is None else 8)
     head = MAGIC + bytes((1, layout_id, kind, flags)) + head_size.to_bytes(4, "little")
     head += frame_size.to_bytes(8, "little") + size.to_bytes(8, "little") + bytes(8)
     head += bytes((len(dtype.encode()), len(shape), chunk_log2)) + attached + sections + attachment
     return seal(head + payloads + padding)
+
+
+def _digest(data: bytes) -> bytes:
+    return xxhash.xxh3_64_intdigest(data).to_bytes(8, "little")
 
 
 def seal(frame: bytes) -> bytes:

@@ -36,9 +36,10 @@ class DifferenceEncoder {
 /// Decodes chunks `first` .. `first+count-1` from their payloads and their part of the base into `out`, which
 /// is that part itself or does not touch it. Of an identical tensor, which has no chunks, all is decoded.
 /// Before a byte of `out` is written, base and payloads are checked by their hashes: throws BaseMismatchError
-/// or CorruptError.
+/// or CorruptError. `base_known`: the caller has checked that this is the base, so its hashes are not looked
+/// at.
 void decode_difference(const Head& head, std::span<const std::uint8_t> payloads,
                        std::span<const std::uint8_t> base, std::size_t first, std::size_t count,
-                       std::span<std::uint8_t> out, unsigned threads);
+                       std::span<std::uint8_t> out, unsigned threads, bool base_known = false);
 
 }  // namespace zipnn

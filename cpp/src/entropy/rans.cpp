@@ -198,7 +198,8 @@ void build_codes(const Frequencies& frequencies, RansCode* codes) {
                          static_cast<std::uint16_t>(frequency), static_cast<std::uint16_t>(start)};
         start += frequency;
     }
-    const RansCode fallback = codes[largest(frequencies)];
+    RansCode fallback = codes[largest(frequencies)];
+    fallback.start |= rans_unseen;
     for (std::size_t symbol = 0; symbol < 256; ++symbol)
         if (frequencies[symbol] == 0) codes[symbol] = fallback;
 }

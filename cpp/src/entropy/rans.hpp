@@ -41,8 +41,9 @@ void build_slots(const Frequencies& frequencies, RansSlot* slots);
 struct RansCode {
     std::uint64_t reciprocal;
     std::uint16_t frequency;
-    std::uint16_t start;  ///< its first slot
+    std::uint16_t start;  ///< its first slot; and `rans_unseen` if the code is another symbol's
 };
+inline constexpr std::uint16_t rans_unseen = 0x8000;
 inline constexpr unsigned rans_reciprocal_bits = 44;
 /// Fills 256 codes; symbols without slots get the most frequent symbol's.
 void build_codes(const Frequencies& frequencies, RansCode* codes);

@@ -23,7 +23,7 @@ double repeated_share(std::span<const std::uint8_t> data) {
     const std::size_t count = std::min(words, sampled_words);
     // Of many words, those at even distances: so that a row and its copy are both looked at.
     const std::size_t step = words / count;
-    const bool even = step >= 4;
+    const bool even = step >= 2;
     std::array<std::uint64_t, (1 << slot_bits) / 64> seen{};
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint64_t slot =

@@ -77,8 +77,7 @@ Table read_table(Cursor& cursor, std::size_t base_width) {
         case TableKind::contexts: return read_context_table(cursor);
         case TableKind::paired: throw CorruptError("paired table outside of a ranked one");
         case TableKind::contexts_by_base:
-            if (base_width == 0) throw CorruptError("table by the base where there is none");
-            return read_base_table(cursor, base_width);
+            if (base_width != 0) return read_base_table(cursor, base_width);
     }
     throw UnsupportedVersionError("unknown table kind: a newer zipnn is needed");
 }

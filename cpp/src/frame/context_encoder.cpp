@@ -60,17 +60,9 @@ std::uint8_t RowCosts::cheapest(Bytes symbols, std::size_t column) const {
 }
 
 ContextEncoder::ContextEncoder(const ContextTable& table)
-    : table_(table), costs_(table), codes_(table.contexts.size() * 256), unseen_(codes_.size()) {
-    for (std::size_t i = 0; i < table.contexts.size(); ++i) {
+    : table_(table), costs_(table), codes_(table.contexts.size() * 256) {
+    for (std::size_t i = 0; i < table.contexts.size(); ++i)
         build_codes(table.contexts[i], codes_.data() + i * 256);
-        for (std::size_t symbol = 0; symbol < 256; ++symbol)
-            unseen_[i << 8 | symbol] = table.contexts[i][symbol] == 0;
-    }
-    const std::size_t symbols = table.low_apart ? 128 : 256;
-    complete_ = std::ranges::all_of(table.contexts, [&](const Frequencies& context) {
-        return std::all_of(context.begin(), context.begin() + static_cast<std::ptrdiff_t>(symbols),
-                           [](auto frequency) { return frequency != 0; });
-    });
     if (table.row_classes > 1) {
         row_codes_.resize(256);
         build_codes(table.rows, row_codes_.data());
@@ -104,21 +96,22 @@ void ContextEncoder::encode(Bytes plane, const Place& place, std::vector<std::ui
         classes = classes_of_rows(symbols, place.first);
         table_.fill_contexts(place.first, n, classes.data(), contexts);
     }
-    for (std::size_t begin = 0; begin < n && !complete_; begin += tile_elements) {
-        const std::size_t end = std::min(n, begin + tile_elements);
-        std::uint8_t any = 0;
-        for (std::size_t i = begin; i < end; ++i) any |= unseen_[std::size_t{contexts[i]} << 8 | symbols[i]];
-        for (std::size_t i = begin; any != 0 && i < end; ++i)
-            if (unseen_[std::size_t{contexts[i]} << 8 | symbols[i]] != 0)
-                unseen.push_back(static_cast<std::uint32_t>(i));
-    }
-
     const std::size_t room = 2 * (n + classes.size());
     std::uint8_t* words = word_memory.reserve(room);
     RansState state{{}, room};
     state.lanes.fill(rans_floor);
     const Kernels& kernels = active_kernels();
-    kernels.rans_encode(codes_.data(), contexts, symbols.data(), n, words, state);
+    const std::size_t first_unseen = unseen.size();
+    for (std::size_t end = n; end != 0;) {
+        const std::size_t begin = (end - 1) / tile_elements * tile_elements;
+        const bool any = kernels.rans_encode(codes_.data(), contexts + begin, symbols.data() + begin,
+                                             end - begin, words, state);
+        for (std::size_t i = begin; any && i < end; ++i)
+            if ((codes_[std::size_t{contexts[i]} << 8 | symbols[i]].start & rans_unseen) != 0)
+                unseen.push_back(static_cast<std::uint32_t>(i));
+        end = begin;
+    }
+    std::sort(unseen.begin() + static_cast<std::ptrdiff_t>(first_unseen), unseen.end());
     if (table_.row_classes > 1) {
         const std::vector<std::uint8_t> context(classes.size());
         kernels.rans_encode(row_codes_.data(), context.data(), classes.data(), classes.size(), words, state);

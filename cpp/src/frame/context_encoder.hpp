@@ -41,9 +41,7 @@ class ContextEncoder {
 
     const ContextTable& table_;
     RowCosts costs_;
-    std::vector<RansCode> codes_;       ///< of the contexts in order
-    std::vector<std::uint8_t> unseen_;  ///< the same: 1 for symbols without a code
-    bool complete_ = false;             ///< whether all symbols have codes in all contexts
+    std::vector<RansCode> codes_;  ///< of the contexts in order
     std::vector<RansCode> row_codes_;
 };
 

@@ -19,6 +19,7 @@ struct Job {
     Bytes payloads, base;
     std::size_t first;
     MutableBytes out;
+    bool base_known;
 
     const Difference& difference() const { return *head.difference; }
     Bytes payload(std::size_t chunk) const {
@@ -28,7 +29,8 @@ struct Job {
     std::size_t start(std::size_t chunk) const { return (chunk - first) * head.chunk_bytes; }
 
     void check(std::size_t chunk) const {
-        if (xxh3_64(base.subspan(start(chunk), head.chunk_size(chunk))) != difference().base_hashes[chunk])
+        if (!base_known &&
+            xxh3_64(base.subspan(start(chunk), head.chunk_size(chunk))) != difference().base_hashes[chunk])
             throw BaseMismatchError(wrong_base);
         if (xxh3_64(payload(chunk)) != difference().payload_hashes[chunk])
             throw CorruptError("the payload's checksum differs");
@@ -51,13 +53,13 @@ struct Job {
 }  // namespace
 
 void decode_difference(const Head& head, Bytes payloads, Bytes base, std::size_t first, std::size_t count,
-                       MutableBytes out, unsigned threads) {
+                       MutableBytes out, unsigned threads, bool base_known) {
     if (!head.difference) throw std::invalid_argument("the frame is no difference");
     if (first > head.chunk_count() || count > head.chunk_count() - first)
         throw std::invalid_argument("no such chunk");
     if (head.difference->form == Difference::Form::identical) {
         if (out.size() != head.data_size) throw std::invalid_argument("output has a wrong size");
-        if (base.size() != out.size() || xxh3_64(base) != head.difference->base_hash)
+        if (base.size() != out.size() || (!base_known && xxh3_64(base) != head.difference->base_hash))
             throw BaseMismatchError(wrong_base);
         if (base.data() != out.data()) std::ranges::copy(base, out.begin());
         return;
@@ -68,7 +70,7 @@ void decode_difference(const Head& head, Bytes payloads, Bytes base, std::size_t
         throw std::invalid_argument("payloads or output have a wrong size");
     if (base.size() != decoded) throw BaseMismatchError(wrong_base);
 
-    const Job job{head, payloads, base, first, out};
+    const Job job{head, payloads, base, first, out, base_known};
     const auto for_chunks = [&](const auto& act) {
         parallel_for(count, threads, [&](std::size_t i) {
             try {

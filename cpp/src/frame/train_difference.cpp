@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 
 #include "entropy/cost.hpp"
@@ -24,7 +25,7 @@ constexpr std::uint64_t largest_sparse_part = 3;
 /// The sparse form is applied several times as fast: worth this part of the size.
 constexpr double sparse_gain = 1.04;
 /// Contexts take longer to decode: worth this many 1/256 bits an element.
-constexpr std::uint64_t context_gain = 77, context_gain_max = 5;
+constexpr std::uint64_t context_gain = 77, context_gain_beyond_half = 205, context_gain_max = 5;
 /// A plane that looks like noise is not looked at for contexts: 1/256 bits.
 constexpr std::uint64_t noise = 7 * cost_of_bit + 230;
 
@@ -82,17 +83,21 @@ struct PlaneChoice {
     }
 };
 
-/// Puts contexts in the place of tables where they save enough of the sample of `n` elements. Where decoding
-/// has to be fast, half of the planes can have them, and others only for twice as much.
+/// Puts contexts in the place of tables where they save enough of the sample of `n` elements. Where
+/// decoding has to be fast, half of the planes can have them, and others only where whole bits waste most;
+/// first those of the longest codes, which decode slowest by tables.
 void choose_contexts(std::vector<PlaneChoice>& choices, std::size_t n, Level level) {
     const std::uint64_t least = n * (level == Level::max ? context_gain_max : context_gain);
-    for (std::size_t i = 0; i < choices.size(); ++i) {
-        PlaneChoice& best = *std::ranges::max_element(choices, {}, &PlaneChoice::gain);
+    std::vector<PlaneChoice*> order;
+    for (PlaneChoice& choice : choices)
+        if (choice.gain() > least) order.push_back(&choice);
+    std::ranges::stable_sort(order, std::greater{},
+                             [](const PlaneChoice* choice) { return choice->tables.cost; });
+    for (std::size_t i = 0; i < order.size(); ++i) {
         const bool beyond_half = level != Level::max && 2 * i >= std::max<std::size_t>(2, choices.size());
-        if (best.gain() <= (beyond_half ? 2 * least : least)) return;
-        best.tables = {{}, best.contexts->cost, {}};
-        best.tables.tables.emplace_back(std::move(best.contexts->table));
-        best.contexts.reset();
+        if (beyond_half && order[i]->gain() <= n * context_gain_beyond_half) continue;
+        order[i]->tables = {{}, order[i]->contexts->cost, {}};
+        order[i]->tables.tables.emplace_back(std::move(order[i]->contexts->table));
     }
 }
 

@@ -139,8 +139,9 @@ struct Kernels {
                         RansState& state, std::uint8_t* target);
 
     /// Encodes what is to be decoded in front of what `state` has encoded already. There is room for a word
-    /// for each symbol in front of it.
-    void (*rans_encode)(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
+    /// for each symbol in front of it. The symbols before these are a multiple of 32. True if one has no code
+    /// of its own.
+    bool (*rans_encode)(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
                         std::size_t n, std::uint8_t* words, RansState& state);
 
     /// The difference of `n` elements of `width` bytes to those of a base, and back: zigzag codes of

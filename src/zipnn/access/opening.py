@@ -112,8 +112,9 @@ class ModelFile:
 
     def get_tensors(self) -> dict[str, Any]:
         """Every tensor by its name. Raises as `get_tensor`."""
-        arrays = [self.described(name) for name in self._tensors]
-        return read_tensors(self._source(), arrays, self._framework, self._threads)
+        source = self._source()
+        arrays = source.all_arrays() if isinstance(source, StoredTensors) else list(self._tensors.values())
+        return read_tensors(source, arrays, self._framework, self._threads)
 
     def get_slice(self, name: str) -> TensorSlice:
         """A tensor to take parts of; only what a part covers is read and decoded.

@@ -30,6 +30,8 @@ _DEFLATE_BOUND = 1040
 """More than any DEFLATE stream expands to (258 bytes from 2 bits)."""
 _EXPANDED = 256 << 20
 """A tensor that repeats what is stored (stride 0) may take this much memory."""
+_SHARED = 16
+"""All tensors together may take so many times the bytes that hold them: models tie some of their weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ class StoredTensors:
         self._stored: dict[str, StoredTensor] = {}
         self.tensors: dict[str, ModelTensor] = {}
         self._arrays: dict[str, ModelTensor] = {}
+        repeats: dict[str, int] = {}
         for tensor in stored:
-            name = _free_name(tensor.name, self._stored)
+            name = _free_name(tensor.name, self._stored, repeats)
             self._stored[name] = tensor
             self._arrays[name] = _as_array(tensor, name)
             self.tensors[name] = ModelTensor(name, tensor.dtype, tensor.shape, self._arrays[name].size)
@@ -114,6 +117,32 @@ class StoredTensors:
         """
         self._check(name)
         return self._arrays[name]
+
+    def all_arrays(self) -> list[ModelTensor]:
+        """What all tensors are given as, where all are wanted at once.
+
+        Raises:
+            FormatError: as `array`; or they share so much that copies would take far more memory than the
+                file has bytes.
+        """
+        arrays = [self.array(name) for name in self.tensors]
+        needed, held = sum(array.size for array in arrays), self._distinct_bytes()
+        if needed > _SHARED * held + _EXPANDED:
+            raise FormatError(
+                f"file {self.path}: its tensors share {held} bytes and would take {needed}: "
+                "take them one by one"
+            )
+        return arrays
+
+    def _distinct_bytes(self) -> int:
+        """Bytes that hold tensors, each counted once."""
+        total, last, end = 0, None, 0
+        for tensor in sorted(self._stored.values(), key=_by_place):
+            start = tensor.offset if tensor.member != last else max(tensor.offset, end)
+            end = max(start, tensor.offset + tensor.size)
+            total += end - start
+            last = tensor.member
+        return total
 
     def in_order(self, name: str) -> bool:
         """Whether the tensor's elements follow each other without holes."""
@@ -303,9 +332,14 @@ def _swapped_unit(dtype: str) -> int:
     return _item_size(dtype) // (2 if dtype in ("C64", "C128") else 1)
 
 
-def _free_name(name: str, taken: dict[str, StoredTensor]) -> str:
-    """The name, with a number behind it where a file gives it twice."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name} ({number})", number + 1
+def _by_place(tensor: StoredTensor) -> tuple[int, int]:
+    return (-1 if tensor.member is None else tensor.member, tensor.offset)
+
+
+def _free_name(name: str, taken: dict[str, StoredTensor], repeats: dict[str, int]) -> str:
+    """The name, with a number behind it where a file gives it more than once."""
+    free = name
+    while free in taken:  # goes on where it stopped for the same name: a file may give it a million times
+        repeats[name] = repeats.get(name, 1) + 1
+        free = f"{name} ({repeats[name]})"
     return free

@@ -25,6 +25,7 @@ from . import (
     export,
     info,
     ls,
+    series,
     upgrade,
     upload,
     verify,
@@ -119,8 +120,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        compress, decompress, verify, info, ls, cat, delta, apply, upgrade, cache, doctor, export, upload,
-        autoload,
+        compress, decompress, verify, info, ls, cat, delta, apply, series, upgrade, cache, doctor, export,
+        upload, autoload,
     ):  # fmt: skip
         command.register(commands)
     return parser

@@ -27,6 +27,8 @@ _Write = Callable[[Any], object]
 
 def is_stream(args: argparse.Namespace) -> bool:
     """Whether standard input is meant. Raises `UsageError` for what does not go with that."""
+    if args.output == STREAM:
+        raise UsageError("-o - is not standard output", f"zipnn {args.command} - < IN > OUT")
     if STREAM not in args.paths:
         return False
     if len(args.paths) > 1:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+from pathlib import Path
 
 from ..errors import CorruptError, FormatError
 from ..storage.filereader import FileReader, Read, fresh_buffer
@@ -115,6 +116,21 @@ def open_original(path: Location, base: Base | None = None) -> FileReader:
     except BaseException:
         reader.close()
         raise
+
+
+def open_restored(path: Path) -> FileReader:
+    """Open a file for reading; of a compressed safetensors file that is not damaged, what it holds."""
+    reader = FileReader(path)
+    try:
+        if kinds.kind_of(reader) == kinds.COMPRESSED:
+            tensors = RestoredTensors(TensorFile(reader))
+            return OriginalFile(reader, tensors.size, tensors.read)
+    except FormatError:
+        pass
+    except BaseException:
+        reader.close()
+        raise
+    return reader
 
 
 def archived_file(reader: FileReader, archive: Archive) -> FileReader:

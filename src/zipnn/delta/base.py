@@ -23,7 +23,7 @@ from ..containers.archive.differences import BaseRecord, BaseTensor
 from ..containers.archive.limits import SEGMENT
 from ..containers.originals import open_original
 from ..containers.readers import read_contents
-from ..errors import BaseMismatchError, FormatError
+from ..errors import BaseMismatchError, BaseRequiredError, FormatError, ZipnnError
 from ..storage.filereader import FileReader, fresh_buffer
 from ..storage.locations import Place, place_of
 from ..storage.opening import Location
@@ -76,6 +76,7 @@ class BaseTensors:
         """
         self._check(tensor)
         source, name, whole = self._places[tensor.name]
+        source.array(name)  # raises if there is not what the file says
         if start + size > whole:
             raise BaseMismatchError(f"tensor {tensor.name!r} has {whole} bytes, not {start + size}")
         if not source.in_order(name):
@@ -118,14 +119,28 @@ class BaseTensors:
         for reader in self._readers:
             reader.check_unchanged()
 
+    def check_apart(self, output: Place) -> None:
+        """Raise `ZipnnError` if `output` is a file of the base, which would be lost."""
+        if isinstance(output, Path) and output.exists():
+            for reader in self._readers:
+                if isinstance(reader.path, Path) and os.path.samefile(reader.path, output):
+                    raise ZipnnError(
+                        f"file {output}: part of the base, without which no difference can be read"
+                    )
+
     def add_file(self, reader: FileReader, folder: str = "") -> None:
         """Add a file's tensors, as far as their names are free.
 
         Args:
             reader: the file, as it was before it was compressed; closed with this.
             folder: what their names begin with, unless it is empty.
+
+        Raises:
+            FormatError: a file called .safetensors is not one.
         """
         self._readers.append(reader)
+        if reader.path.name.endswith(kinds.SUFFIX) and kinds.kind_of(reader) == kinds.OTHER:
+            kinds.header_of(reader)  # its error says what is wrong with the file
         contents = read_contents(reader)
         source = StoredTensors(PlainExtents(reader, contents), contents.tensors)
         for name, tensor in source.tensors.items():
@@ -215,7 +230,9 @@ def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
     weights = [name for name in files if name.endswith(kinds.SUFFIX)]
     listed = {shard for name in files if name.endswith(_INDEX) for shard in _shards(folder / name)}
     for name in sorted(weights or files, key=lambda name: name not in listed):
-        tensors.add_file(open_original(folder / name), relative)
+        # What lies beside a model may be anything, differences to it included.
+        with contextlib.nullcontext() if weights else contextlib.suppress(FormatError, BaseRequiredError):
+            tensors.add_file(open_original(folder / name), relative)
     for name in names:
         if (folder / name).is_dir():
             _add_folder(tensors, root, posixpath.join(relative, name))

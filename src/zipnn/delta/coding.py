@@ -111,9 +111,13 @@ def decode_into(frame: Buffer, base: Buffer | None, out: memoryview, threads: in
     _decode(_open(_bytes(frame)), _bytes(frame), base, _bytes(out), threads)
 
 
-def apply_in_place(frame: Buffer, tensor: memoryview, threads: int = 0) -> None:
-    """Turn the base into the tensor where it is. Raises as `decode_into` does."""
-    decode_into(frame, tensor, tensor, threads)
+def apply_in_place(frame: Buffer, tensor: memoryview, threads: int = 0, *, base_known: bool = False) -> None:
+    """Turn the base into the tensor where it is. Raises as `decode_into` does.
+
+    With `base_known` the caller has found that it is the base, and it is not hashed once more.
+    """
+    view = _bytes(frame)
+    _decode(_open(view), view, tensor, _bytes(tensor), threads, base_known)
 
 
 def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, threads: int = 0) -> memoryview:
@@ -149,7 +153,12 @@ def decode_range(frame: Buffer, read_base: ReadBase, start: int, stop: int, thre
 
 
 def _decode(
-    reader: FrameReader, frame: memoryview, base: Buffer | None, out: memoryview, threads: int
+    reader: FrameReader,
+    frame: memoryview,
+    base: Buffer | None,
+    out: memoryview,
+    threads: int,
+    base_known: bool = False,
 ) -> None:
     head = reader.head
     if out.nbytes != head.data_size:
@@ -163,7 +172,9 @@ def _decode(
         last, size = head.chunk_extent(head.chunk_count - 1)
         end = last + size
     _core.check_padding(head, frame[end:])
-    _core.decode_difference(head, frame[head.head_size : end], old, 0, head.chunk_count, out, threads)
+    _core.decode_difference(
+        head, frame[head.head_size : end], old, 0, head.chunk_count, out, threads, base_known
+    )
 
 
 def _open(frame: memoryview) -> FrameReader:
@@ -176,9 +187,7 @@ def _check_size(head: _core.Head, base: Buffer | None) -> memoryview:
         raise BaseMismatchError("the frame is a difference to a base, and there is none")
     old = _bytes(base)
     if old.nbytes != head.data_size:
-        raise BaseMismatchError(
-            f"the base has {old.nbytes} bytes, the difference is to one of {head.data_size}"
-        )
+        raise BaseMismatchError(f"the base has {old.nbytes} bytes, one of {head.data_size} is needed")
     if head.data_size > LARGEST:
         raise CorruptError(f"a difference of {head.data_size} bytes is larger than {LARGEST}")
     return old

@@ -62,6 +62,8 @@ def make_delta(
 
         place = place_of(model)
         if isinstance(place, Path) and place.is_dir():
+            if output is not None:
+                tensors.check_apart(local_path(place_of(output)))
             return archive_folder(
                 place,
                 _local(output),
@@ -71,9 +73,11 @@ def make_delta(
                 progress=progress,
                 compare=compare,
             )
+        target = place_of(output or _delta_path(place))
+        tensors.check_apart(target)
         return archive_file(
             place,
-            output or _delta_path(place),
+            target,
             level=level,
             threads=threads,
             force=force,

@@ -87,12 +87,7 @@ class _Names:
         self._only_folder = folders if len(folders) == 1 else set()
         self._tails: dict[str, list[str]] = defaultdict(list)
         for key, folder in base.folders.items():
-            tail = key[len(folder) + 1 :] if folder else key
-            self._tails[f"{folder}:{tail}"].append(key)
-            for _ in range(_PREFIXES):
-                _, dot, tail = tail.partition(".")
-                if not dot:
-                    break
+            for tail in _tails(key[len(folder) + 1 :] if folder else key):
                 self._tails[f"{folder}:{tail}"].append(key)
 
     def candidates(self, folder: str, name: str) -> Iterator[BaseTensor]:
@@ -103,18 +98,20 @@ class _Names:
         name = self._rename.get(name, name)
         for place in dict.fromkeys((folder, "", *self._only_folder)):
             yield from self._named(f"{place}:{name}" if place else name)
-            tail = name
-            for _ in range(_PREFIXES):
+            for tail in _tails(name):
                 keys = self._tails.get(f"{place}:{tail}", [])
                 if len(keys) == 1:
                     yield self._tensors[keys[0]]
-                _, dot, tail = tail.partition(".")
-                if not dot:
-                    break
 
     def _named(self, key: str) -> Iterator[BaseTensor]:
         if key in self._tensors:
             yield self._tensors[key]
+
+
+def _tails(name: str) -> list[str]:
+    """The name, and the name without its first parts."""
+    parts = name.split(".")
+    return [".".join(parts[start:]) for start in range(min(len(parts), _PREFIXES + 1))]
 
 
 def _fits(tensor: StoredTensor, own: BaseTensor) -> bool:

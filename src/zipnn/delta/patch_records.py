@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .. import _core, dtypes, limits
-from ..errors import CorruptError, FormatError, UnsupportedVersionError
+from ..errors import CorruptError, FormatError, UnsupportedVersionError, other_version
 from ..frames import FLAG_BIG_ENDIAN, KIND_TORCH
 from .states import PIECE, Described, encoded
 
@@ -146,7 +146,7 @@ def read_patch(source: Taking) -> Patch:
     head = MAGIC + source.take(_HEAD.size - len(MAGIC))
     _, version, reserved, old, new = _HEAD.unpack(head)
     if version != _VERSION or any(reserved):
-        raise UnsupportedVersionError(f"a patch of version {version}; this zipnn knows version {_VERSION}")
+        raise other_version("a patch", version)
     checksums = [_check(source, head, "head")]
     records: dict[str, Record] = {}
     while size := _number(source):

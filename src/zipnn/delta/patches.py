@@ -320,7 +320,7 @@ def _change(tensor: Any, record: Record, there: Described, source: PatchSource, 
         for number, (start, stop) in enumerate(pieces(len(memory))):
             at, size = record.frames[number]
             if there.hashes[number] != record.new.hashes[number]:
-                coding.apply_in_place(source.at(at, size), memory[start:stop], threads)
+                coding.apply_in_place(source.at(at, size), memory[start:stop], threads, base_known=True)
 
 
 def _copies(tensors: State, without: set[str]) -> dict[str, Any]:

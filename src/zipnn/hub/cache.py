@@ -24,6 +24,7 @@ from ..files import compress_file, decompress_file
 from ..storage.filereader import FileReader
 from .layout import CachedFile, CachedModel, find_model, hub, list_models
 from .renamed import put_back, renamed_files, restore_indexes
+from .unclaimed import sweep
 
 __all__ = ["CachedModel", "compress_model", "decompress_model", "find_model", "list_models", "verify_model"]
 
@@ -267,7 +268,7 @@ def _each(
                 target = Path(os.path.realpath(file.place)) if file.shared else None
                 result = work(file)
                 if target is not None and not file.shared:
-                    _sweep(target, model)
+                    sweep(target, model.folder.parent)
                     if target.exists():
                         result = dataclasses.replace(result, reason=_STILL_SHARED)
         except (ZipnnError, OSError) as error:
@@ -308,10 +309,3 @@ def _check_room(file: CachedFile, size: int) -> None:
         raise ZipnnError(
             f"file {file.pointer}: {size} bytes are needed beside the original, {free} are free on the disk"
         )
-
-
-def _sweep(target: Path, model: CachedModel) -> None:
-    """Let huggingface_hub remove what no model refers to any more from the shared store, if it can."""
-    with contextlib.suppress(Exception):  # not a public interface: it may be another, or gone
-        shared = importlib.import_module(f"{hub().__name__}.utils._shared_blobs")
-        shared.sweep_shared_blob(target, cache_dir=model.folder.parent)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..containers import kinds
 from ..files import compress_file
@@ -44,21 +46,67 @@ class ModelReport:
         return self.stored_size - self.smallest_size
 
 
-def report_of(model: CachedModel) -> ModelReport:
-    """Look at a model's files. Raises `FormatError`, `CorruptError`, `OSError` if one cannot be read."""
-    files = compressed = original = stored = smallest = 0
-    for file in model.weights():
-        with FileReader(file.place) as reader:
-            files += 1
-            stored += reader.size
-            if kinds.kind_of(reader) == kinds.COMPRESSED:
-                compressed += 1
-                original += kinds.open_content(reader).original_size
-                smallest += reader.size
-                continue
-        estimate = compress_file(file.place, in_place=True, dry_run=True)
-        original += estimate.original_size
-        smallest += min(estimate.compressed_size, estimate.original_size)
-    return ModelReport(
-        model.repo_id, model.revision, model.commit, files, compressed, original, stored, smallest
-    )
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one file takes, and whether it is compressed."""
+
+    compressed: bool
+    original_size: int
+    stored_size: int
+    smallest_size: int
+
+
+class Survey:
+    """Looks at models one after the other; each file once, however many revisions and models have it.
+
+    Attributes:
+        original_size, stored_size, smallest_size: of all files looked at, in bytes: see `ModelReport`.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+
+    def report_of(self, model: CachedModel) -> ModelReport:
+        """Look at a model's files.
+
+        Raises:
+            FormatError, CorruptError, OSError: one cannot be read.
+        """
+        files = [self._file(file.place) for file in model.weights()]
+        return ModelReport(
+            model.repo_id,
+            model.revision,
+            model.commit,
+            len(files),
+            sum(file.compressed for file in files),
+            sum(file.original_size for file in files),
+            sum(file.stored_size for file in files),
+            sum(file.smallest_size for file in files),
+        )
+
+    @property
+    def original_size(self) -> int:
+        return sum(file.original_size for file in self._files.values())
+
+    @property
+    def stored_size(self) -> int:
+        return sum(file.stored_size for file in self._files.values())
+
+    @property
+    def smallest_size(self) -> int:
+        return sum(file.smallest_size for file in self._files.values())
+
+    def _file(self, place: Path) -> _File:
+        where = os.path.realpath(place)
+        if where not in self._files:
+            self._files[where] = _look_at(place)
+        return self._files[where]
+
+
+def _look_at(place: Path) -> _File:
+    with FileReader(place) as reader:
+        if kinds.kind_of(reader) == kinds.COMPRESSED:
+            return _File(True, kinds.open_content(reader).original_size, reader.size, reader.size)
+    estimate = compress_file(place, in_place=True, dry_run=True)
+    size = estimate.original_size
+    return _File(False, size, size, min(estimate.compressed_size, size))

@@ -22,7 +22,8 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 from .modules import compress_module
 
 _NAME = "zipnn"
-_MARKS = ("hf_quantizer", "quantization_method")
+_MARKS = ("hf_quantizer", "quantization_method")  # of the model
+_CONFIG_MARKS = ("quantization_config", "_pre_quantization_dtype")  # of its configuration; the latter to 4.57
 
 
 class ZipnnConfig(QuantizationConfigMixin):  # type: ignore[misc]
@@ -49,9 +50,10 @@ class ZipnnQuantizer(HfQuantizer):  # type: ignore[misc]
     def _process_model_after_weight_loading(self, model: Any, **options: Any) -> Any:
         compress_module(model, self.quantization_config.level)
         # Programs without zipnn would refuse the model for it, once it is saved.
-        for owner, name in [(model.config, "quantization_config"), *((model, mark) for mark in _MARKS)]:
-            with contextlib.suppress(AttributeError):
-                delattr(owner, name)
+        for owner, marks in ((model, _MARKS), (model.config, _CONFIG_MARKS)):
+            for mark in marks:
+                with contextlib.suppress(AttributeError):
+                    delattr(owner, mark)
         model.is_quantized = False
         return model
 

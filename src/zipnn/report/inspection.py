@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from .. import _core, dtypes
+from ..blocks import BY_NAME
 from ..containers import kinds
 from ..containers.archive.index import Segment
 from ..containers.archive.reading import Archive
@@ -183,7 +184,7 @@ def _segment_report(
         return TensorReport(
             name,
             str(segment.options.get("type", head.dtype)),
-            tensor.shape if tensor is not None and whole else (segment.size,),
+            tensor.shape if tensor is not None and whole else (_elements(segment, data.frames),),
             head.codec if segment.coding == "plain" else f"{segment.coding}, {head.codec}",
             sum(piece.size for piece in segment.pieces),
             segment.length,
@@ -191,6 +192,14 @@ def _segment_report(
             # Not bounded where a base is missing: the difference says nothing about the data.
             _bound(data.windows(threads), head.dtype) if bound and not differs else None,
         )
+
+
+def _elements(segment: Segment, frames: Sequence[FrameReader]) -> int:
+    """How many elements a segment has, in whatever frames it holds them."""
+    block = BY_NAME.get(str(segment.options.get("type")))
+    if block is not None:
+        return segment.size // block.size * block.elements
+    return sum(frame.head.data_size * 8 // (dtypes.named(frame.head.dtype).bits or 8) for frame in frames)
 
 
 def _inspect_stream(reader: FileReader, bound: bool, threads: int) -> FileReport:

@@ -66,6 +66,9 @@ class RemoteReader(FileReader):
         self._state = _state_of(info)
         self._cache = _Cache()
 
+    def __del__(self) -> None:
+        """Nothing is open."""
+
     def close(self) -> None:
         """Forget what was fetched. May be called more than once."""
         self._fd = -1

@@ -235,3 +235,12 @@ def test_what_a_failed_writer_leaves_is_no_archive() -> None:
         writer.write("text")  # type: ignore[arg-type]
     with pytest.raises(CorruptError):
         Archive(sink)
+
+
+def test_blocks_of_noise_are_stored_plainly() -> None:
+    content = noise(210 * 500)
+    for kind, size in (("Q6_K", 210), ("Q4_0", 18)):
+        whole = len(content) // size * size
+        archive = archived(content, StoredTensor("t", kind, (whole // size * 32,), 0, whole))
+        assert archive.size < len(content) * 1.001 + 500
+        assert archive.read_tensor_range("t", 5, 777) == content[5:777]

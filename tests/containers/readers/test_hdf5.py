@@ -109,6 +109,17 @@ def test_chunks() -> None:
     assert [each.inflated_size for each in contents.deflated] == [128, 128]
 
 
+def test_many_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.arange(40_000, dtype=np.int32)
+    data = written(lambda root: root.create_dataset("x", data=array, chunks=(4,)))
+    contents = contents_of(data)
+    assert len(contents.extents) == 10_000
+    in_order = sorted(contents.extents, key=lambda extent: extent.offset)
+    assert {extent.size for extent in in_order} == {16}
+    monkeypatch.setattr(hdf5, "_MAX_CHUNKS", 10)
+    assert len(contents_of(data).extents) == 10
+
+
 def test_a_keras_file_is_a_zip_file_with_one_inside() -> None:
     data = written(lambda root: root.update({"layers/dense/vars/0": np.arange(12.0).reshape(3, 4)}))
     file = io.BytesIO()

@@ -86,10 +86,11 @@ def read(data: bytes, allowed: int = 0) -> Contents:
 @pytest.mark.parametrize("name", PICKLES)
 def test_pickles(name: str) -> None:
     program = PICKLES[name]
+    if name.startswith("deep"):  # where it takes long to trace the memory
+        assert read_contents(MemorySource(checkpoint(program))).tensors == ()
+        return
     for data in (checkpoint(program), checkpoint(program, zipfile.ZIP_DEFLATED), legacy(program)):
-        assert read_contents(MemorySource(data)).tensors == ()
-    if not name.startswith("deep"):  # where it takes long to trace the memory
-        read(checkpoint(program))
+        assert read(data, allowed=100 * len(program)).tensors == ()
 
 
 @pytest.mark.parametrize("name", TENSORS)
@@ -122,11 +123,13 @@ def zip_of(
 
 def test_zip_bombs() -> None:
     assert "bytes in" in read(zip_of(1, sizes=(4, 1 << 30))).note
-    assert "overlaps" in read(zip_of(1000)).note
+    assert "of the ZIP file overlaps" in read(zip_of(1000)).note
     assert read(zip_of(1, offset=0xFFFFFFF0)).format == "bytes"
     bomb = checkpoint(b"N0" * 20_000_000, zipfile.ZIP_DEFLATED)
     assert len(bomb) < 100_000
-    assert "opcodes" in read(bomb, allowed=64 << 20).note
+    assert "a pickle of" in read(bomb).note
+    bomb = checkpoint(b"N0" * 5_000_000, zipfile.ZIP_DEFLATED)
+    assert "opcodes" in read(bomb, allowed=20 << 20).note
 
 
 def test_zip_directories_that_lie() -> None:

@@ -98,6 +98,15 @@ def test_chunks_of_a_large_array_are_found() -> None:
     check(packed({"params": {"w": chunked}}))
 
 
+def test_maps_in_maps_in_maps_are_bytes() -> None:
+    deep: object = None
+    for _ in range(150):
+        deep = {"a": deep}
+    contents = read_contents(MemorySource(packed({"w": np.arange(3), "deep": deep})))
+    assert contents.format == "bytes"
+    assert "inside of each other" in contents.note
+
+
 def test_msgpack_numpy() -> None:
     array = np.arange(6, dtype=">f4").reshape(2, 3)
     entry = {b"nd": True, b"type": array.dtype.str, b"kind": b"", b"shape": (2, 3), b"data": array.tobytes()}
@@ -119,6 +128,7 @@ def test_msgpack_numpy() -> None:
         b"\xdf\xff\xff\xff\xff" * 10,
         msgpack.packb({"a": 1}),
         msgpack.packb({"a": msgpack.ExtType(1, b"nonsense")}),
+        msgpack.packb({"a": msgpack.ExtType(1, msgpack.packb(((1,), "int8", b"x")) + b"more")}),
         packed({"a": np.arange(3)}) + b"more",
         packed({"a": np.arange(3)})[:-1],
         packed({"a": np.arange(3).astype("M8[s]")}),

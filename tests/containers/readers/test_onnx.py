@@ -13,6 +13,7 @@ import pytest
 from tests.containers.readers.memory import MemorySource, found
 from zipnn.containers.readers import read_contents
 from zipnn.containers.readers.onnx import external_data
+from zipnn.errors import FormatError
 from zipnn.storage.filereader import FileReader
 
 onnx = pytest.importorskip("onnx")
@@ -141,6 +142,23 @@ def test_data_in_another_file(tmp_path: Path) -> None:
     assert {location for location, _ in outside} == {"m.data"}
     actual = {tensor.name: data[tensor.offset : tensor.offset + tensor.size] for _, tensor in outside}
     assert actual == {name: array.tobytes() for name, array in arrays().items()}
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [("12", 12), ("", 12), ("nonsense", 12), ("-1", 12), ("11", None), ("1" * 19, None)],
+)
+def test_what_a_model_says_of_another_file(length: str, expected: int | None) -> None:
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=1)
+    for key, text in (("location", "a/b.bin"), ("offset", "64"), ("length", length), ("checksum", "1")):
+        tensor.external_data.add(key=key, value=text)
+    source = MemorySource(helper.make_model(graph("g", [], [tensor])).SerializeToString())
+    if expected is None:
+        with pytest.raises(FormatError, match="tensor w"):
+            external_data(source)
+    else:
+        ((location, found_tensor),) = external_data(source)
+        assert (location, found_tensor.offset, found_tensor.size) == ("a/b.bin", 64, expected)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08", b"\x08\x07", b"\x08\x08" * 50, b"\x3a\x00", bytes(100)])

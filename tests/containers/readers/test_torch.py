@@ -156,6 +156,46 @@ def test_tensors_inside_of_objects_are_found() -> None:
     assert sorted(tensors.values()) == sorted([raw(sparse._indices()), raw(sparse._values())])
 
 
+def test_wrapped_tensors() -> None:
+    """Tensors and parameters with attributes are rebuilt by functions that call others."""
+    tensor, parameter = torch.randn(2, 3), torch.nn.Parameter(torch.randn(4))
+    tensor.remark = "kept"
+    parameter.remark = "kept"
+    data = saved({"t": tensor, "p": parameter})
+    assert b"_rebuild_from_type_v2" in data
+    check(data, {"t": tensor, "p": parameter})
+
+
+def test_views_of_storages_in_very_old_files() -> None:
+    """Before 0.4 a persistent identifier could name a part of a storage: its key, start and size."""
+    values = np.arange(10, dtype=np.float32)
+    numbers = [pickle.dumps(number, 2)[2:-1] for number in (1, torch.Size([3]), (1,))]
+    assert b"ctorch\nSize\n" in numbers[1]
+    storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x0a"
+    view = b"X\x01\0\0\x001K\x04K\x05\x87tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor\n(" + storage + view + b"".join(numbers) + b"tR"
+    program = b"ccollections\nOrderedDict\n](]U\x06weighta" + tensor + b"ae\x85R"  # as Python 2 does it
+    head = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    keys = pickle.dumps(["0"], 2)
+    data = b"".join([*head, b"\x80\x02", program, b".", keys, (10).to_bytes(8, "little"), values.tobytes()])
+    contents = read_contents(MemorySource(data))
+    assert found(data, contents) == {"weight": ("F32", (3,), values[5:8].tobytes())}
+
+
+def test_zip64_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 10)
+    data = rezipped(saved(everything()), zipfile.ZIP_STORED)
+    assert data.count(b"\xff\xff\xff\xff") > 10
+    check(data)
+
+
+def test_names() -> None:
+    tensor = torch.zeros(1)
+    data = saved({"a": {"b": tensor}, "a.b": tensor, 3: tensor, (1, 2): tensor, "": tensor, "\u00e9": tensor})
+    names = [each.name for each in read_contents(MemorySource(data)).tensors]
+    assert names == ["a.b", "a.b#2", "3", "3#2", "tensor", "\u00e9"]
+
+
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 def test_storages_that_no_tensor_names_are_typed() -> None:
     storage = torch.arange(6, dtype=torch.float32).storage()

@@ -35,10 +35,11 @@ inline bool rans_decode(const RansSlot* slots, const std::uint8_t* contexts, std
     return true;
 }
 
-inline void rans_encode(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
+inline bool rans_encode(const RansCode* codes, const std::uint8_t* contexts, const std::uint8_t* symbols,
                         std::size_t n, std::uint8_t* words, RansState& state) {
     std::array<std::uint32_t, rans_lanes> lanes = state.lanes;
     std::uint8_t* at = words + state.at;
+    unsigned all = 0;
     const auto put = [&](std::size_t i) {
         const RansCode& code = codes[std::size_t{contexts[i]} << 8 | symbols[i]];
         std::uint32_t& lane = lanes[i % rans_lanes];
@@ -47,13 +48,15 @@ inline void rans_encode(const RansCode* codes, const std::uint8_t* contexts, con
         at -= 2 * high;
         const std::uint32_t x = lane >> (high * 16);
         const auto quotient = static_cast<std::uint32_t>(x * code.reciprocal >> rans_reciprocal_bits);
-        lane = x + quotient * (rans_total - code.frequency) + code.start;
+        lane = x + quotient * (rans_total - code.frequency) + (code.start & (rans_total - 1));
+        all |= code.start;
     };
     while (n % rans_lanes != 0) put(--n);
     for (; n != 0; n -= rans_lanes)
         for (std::size_t i = 0; i < rans_lanes; ++i) put(n - 1 - i);
     state.lanes = lanes;
     state.at = static_cast<std::size_t>(at - words);
+    return (all & rans_unseen) != 0;
 }
 
 }  // namespace zipnn::ZIPNN_TARGET

@@ -208,20 +208,27 @@ def encode(data: memoryview, extent: Extent, coding: str, *, family: str, level:
 
 
 def _encode_plain(data: memoryview, extent: Extent, family: str, level: str, threads: int) -> bytes:
-    size = dtypes.named(extent.dtype).bits // 8
-    if size == 0 or len(data) % size:
-        size, extent = 1, Extent(0, len(data), "U8")
-    count = len(data) // size
+    dtype, shape = frame_type(extent, len(data))
+    big_endian = extent.big_endian and dtype == extent.dtype
     return write_frame(
-        swapped(data, element_width(extent.dtype)) if extent.big_endian else data,
-        dtype=extent.dtype,
-        shape=extent.shape if math.prod(extent.shape) == count else (count,),
-        flags=FLAG_BIG_ENDIAN if extent.big_endian else 0,
+        swapped(data, element_width(dtype)) if big_endian else data,
+        dtype=dtype,
+        shape=shape,
+        flags=FLAG_BIG_ENDIAN if big_endian else 0,
         level=level,
         threads=threads,
         align=8,
         family=family,
     )
+
+
+def frame_type(extent: Extent, size: int) -> tuple[str, tuple[int, ...]]:
+    """dtype and shape of the frame of an extent of `size` bytes; bytes, if these are no whole elements."""
+    width = dtypes.named(extent.dtype).bits // 8
+    if width == 0 or size % width:
+        return "U8", (size,)
+    count = size // width
+    return extent.dtype, extent.shape if math.prod(extent.shape) == count else (count,)
 
 
 def unit_of(dtype: str) -> int:

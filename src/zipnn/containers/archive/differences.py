@@ -187,6 +187,8 @@ class DeltaData:
             return self._read_base(offset, offset + size, threads)
 
         try:
+            if stop - start == self._size:  # with all that is checked of a whole frame
+                return coding.decode(frame, read_base(0, self._size), threads)
             return coding.decode_range(frame, read_base, start, stop, threads)
         except BaseMismatchError as error:
             if str(error).startswith("made against"):
@@ -242,6 +244,8 @@ class BaseData:
 
     def _part(self, number: int, start: int, stop: int, threads: int) -> memoryview:
         if not self._checksums:
-            self._checksums = self.frames[0].decode_range(0, 8 * len(self._parts.parts)).cast("B")
+            checksums = fresh_buffer(8 * len(self._parts.parts))
+            self.frames[0].decode_into(checksums)
+            self._checksums = checksums
         checksum = int.from_bytes(self._checksums[8 * number : 8 * number + 8], "little")
         return self._against.read_right(self._parts.parts[number], checksum, start, stop, threads)

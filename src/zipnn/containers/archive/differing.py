@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ... import _core, dtypes
+from ... import _core
 from ...delta import coding
 from ...frames import write_frame
 from ...storage.comparing import first_difference
 from ...storage.filereader import Source
 from ..contents import Contents, Extent
 from . import limits
+from .codings import frame_type
 from .differences import (
     HASHES,
     Base,
@@ -48,9 +49,11 @@ class Match:
 
 
 class Compare(Protocol):
-    """Finds out what of a file, or of the files of a folder, is compared with what."""
+    """Finds out what of a file, or of the files of a folder, is compared with what; None for nothing."""
 
-    def __call__(self, source: Source, contents: Contents, members: tuple[Member, ...]) -> Comparison: ...
+    def __call__(
+        self, source: Source, contents: Contents, members: tuple[Member, ...]
+    ) -> Comparison | None: ...
 
 
 class Comparison:
@@ -158,15 +161,12 @@ class DifferenceWriter(SegmentWriter):
     def _code(self, work: Work, threads: int) -> tuple[bytes, str]:
         if work.against is None or work.coding != "plain":
             return super()._code(work, threads)
-        dtype = work.extent.dtype
-        size = dtypes.named(dtype).bits // 8
-        if size == 0 or len(work.data) % size:
-            dtype, size = "U8", 1
+        dtype, shape = frame_type(work.extent, len(work.data))
         frame = coding.encode(
             work.data,
             work.against,
             dtype=dtype,
-            shape=(len(work.data) // size,),
+            shape=shape,
             level=self.level,
             threads=threads,
             align=8,

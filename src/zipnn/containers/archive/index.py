@@ -215,9 +215,10 @@ def _segment(entry: dict[str, Any]) -> Segment:
     )
     if not pieces or any(piece.size < 1 for piece in pieces) or segment.length < 1:
         raise CorruptError("a segment without an extent")
-    # Members of a zip file and parts of a base are of any size, but their data are not held as a whole.
-    if segment.coding not in ("deflate", "base") and segment.size > SEGMENT:
-        raise CorruptError(f"segment at {segment.offset}: {segment.size} bytes are more than {SEGMENT}")
+    # Members of a zip file are of any size, and so are all parts of a base: they are not held as a whole.
+    largest = max(piece.size for piece in pieces) if segment.coding == "base" else segment.size
+    if segment.coding != "deflate" and largest > SEGMENT:
+        raise CorruptError(f"segment at {segment.offset}: {largest} bytes are more than {SEGMENT}")
     return segment
 
 

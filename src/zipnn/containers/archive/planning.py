@@ -56,7 +56,8 @@ def make_plan(source: Source, contents: Contents) -> list[Part]:
         source: the file.
         contents: what a reader says of it; checked, so all within the file.
     """
-    deflated = sorted(contents.deflated, key=lambda member: member.offset)
+    # Without tensors in it there is little to gain, and text takes no less for being inflated first.
+    deflated = sorted((member for member in contents.deflated if member.extents), key=lambda m: m.offset)
     compressed = [Extent(member.offset, member.size, "U8") for member in deflated]
     typed = list(_disjoint([*compressed, *_typed(contents)]))
     members = {(member.offset, member.size): member for member in deflated}
@@ -112,7 +113,8 @@ def _with_gaps(typed: Iterable[Extent], source: Source) -> Iterator[Extent]:
 def cut(extent: Extent) -> Iterator[Extent]:
     """An extent in pieces of whole elements that a segment can hold."""
     if extent.size <= limits.SEGMENT:
-        yield extent
+        if extent.size:
+            yield extent
         return
     unit = unit_of(extent.dtype)
     row = math.prod(extent.shape[1:]) * unit

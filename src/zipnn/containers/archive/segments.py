@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from ... import _core, deflate
@@ -165,7 +165,13 @@ class SegmentWriter:
             yield from pool.map(lambda work: self._code(work, 1), works)
 
     def _code(self, work: Work, threads: int) -> tuple[bytes, str]:
-        return self._frames_of(work.data, work.extent, work.coding, threads), work.coding
+        frames = self._frames_of(work.data, work.extent, work.coding, threads)
+        if work.coding == "blocks" and len(frames) >= len(work.data):
+            # Blocks that are noise: their fields, joined to whole bytes, are more than they were.
+            plain = self._frames_of(work.data, replace(work.extent, dtype="U8", shape=()), "plain", threads)
+            if len(plain) < len(frames):
+                return plain, "plain"
+        return frames, work.coding
 
     def _options(self, work: Work, coding: str) -> Mapping[str, Any]:
         """Options of a coding that was chosen for a segment which is now written."""

@@ -18,7 +18,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 MISSING = "h5py is not installed: typed by content; pip install zipnn[h5]"
 
 _MAX_DATASETS = 1 << 20
-_MAX_CHUNKS = 1 << 16
+_MAX_CHUNKS, _MAX_CHUNKS_SOUGHT = 1 << 20, 500
 _GZIP = 1
 _ZLIB_HEAD, _ZLIB_TAIL = 2, 4
 # What h5py raises on damaged files.
@@ -149,8 +149,21 @@ class _Found:
                 self.deflated.append(Deflated(offset + _ZLIB_HEAD, stream, size, inside))
 
 
-def _chunks(dataset: Any) -> Iterator[tuple[int, int, bool]]:
-    """Offset, size and whether the filter was left out, of every chunk that is stored."""
-    for index in range(min(dataset.id.get_num_chunks(), _MAX_CHUNKS)):
-        chunk = dataset.id.get_chunk_info(index)
-        yield int(chunk.byte_offset), int(chunk.size), bool(chunk.filter_mask)
+def _chunks(dataset: Any) -> list[tuple[int, int, bool]]:
+    """Offset, size and whether the filter was left out, of every chunk that is stored.
+
+    The first of them, if there are many; and fewer where HDF5 is too old to list them: it looks for each
+    from the first one on.
+    """
+    found: list[tuple[int, int, bool]] = []
+
+    def take(chunk: Any) -> bool | None:
+        found.append((int(chunk.byte_offset), int(chunk.size), bool(chunk.filter_mask)))
+        return True if len(found) >= _MAX_CHUNKS else None
+
+    if hasattr(dataset.id, "chunk_iter"):
+        dataset.id.chunk_iter(take)
+    else:
+        for index in range(min(dataset.id.get_num_chunks(), _MAX_CHUNKS_SOUGHT)):
+            take(dataset.id.get_chunk_info(index))
+    return found

@@ -31,6 +31,8 @@ _STORAGES = {
 _PLAIN = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_qtensor"})
 _WITH_DTYPE = "_rebuild_tensor_v3"
 _WRAPPERS = frozenset({"_rebuild_parameter", "_rebuild_parameter_with_state"})
+_SIZE = Global("torch", "Size")
+_ORDERED_DICT = Global("collections", "OrderedDict")
 _MODULE_PARTS = frozenset({"_parameters", "_buffers", "_modules"})
 _MAX_DEPTH = 64
 _NAME_ROOM = 1 << 20
@@ -66,8 +68,8 @@ class View:
 
 
 def max_opcodes(file_size: int) -> int:
-    """How many a pickle in a file may have, which bounds its memory: some 100 bytes each."""
-    return (1 << 18) + file_size // 64
+    """How many a pickle in a file may have, which bounds memory (some 100 bytes each) and time."""
+    return (1 << 18) + min(file_size // 64, 1 << 23)
 
 
 def views(root: Value, prefix: tuple[str, ...] = (), name_room: int = _NAME_ROOM) -> Iterator[View]:
@@ -149,7 +151,7 @@ def _rebuilt(name: str, arguments: tuple[Value, ...]) -> _Place | None:
     if len(arguments) < 4 or (name not in _PLAIN and name != _WITH_DTYPE):
         return None
     storage = as_storage(arguments[0])
-    offset, shape, strides = arguments[1:4]
+    offset, shape, strides = arguments[1], _plain_size(arguments[2]), _plain_size(arguments[3])
     if storage is None or not (is_shape((offset,)) and is_shape(shape) and is_shape(strides)):
         return None
     if len(shape) != len(strides):
@@ -164,17 +166,40 @@ def _rebuilt(name: str, arguments: tuple[Value, ...]) -> _Place | None:
     return storage, dtype, offset, shape, strides
 
 
+def _plain_size(value: Value) -> Value:
+    """A shape as a tuple; PyTorch before 0.4 made an object of it."""
+    if isinstance(value, Built) and value.made_by == _SIZE and isinstance(value.arguments, tuple):
+        return value.arguments[0] if len(value.arguments) == 1 else None
+    return value
+
+
+def _listed_pairs(value: Built) -> list[Value] | None:
+    """The pairs of an OrderedDict that is made of a list of pairs, as Python 2 did it."""
+    arguments = value.arguments
+    if value.made_by != _ORDERED_DICT or not isinstance(arguments, tuple) or len(arguments) != 1:
+        return None
+    found: list[Value] = []
+    for pair in arguments[0].elements or () if isinstance(arguments[0], Built) else ():
+        items = pair.elements if isinstance(pair, Built) else pair
+        if not isinstance(items, list | tuple) or len(items) != 2:
+            return None
+        found += items
+    return found
+
+
 def _children(value: Built | tuple[Value, ...]) -> Iterator[tuple[str, Value]]:
     """What it holds, each with the key that leads there; an empty key where it takes no step."""
     if isinstance(value, tuple):
         for index, child in enumerate(value):
             yield str(index), child
         return
-    yield "", value.arguments
+    listed = _listed_pairs(value)
+    if listed is None:
+        yield "", value.arguments
     yield "", value.state
     for index, child in enumerate(value.elements or ()):
         yield str(index), child
-    pairs = value.pairs or []
+    pairs = [*(listed or ()), *(value.pairs or ())]
     for index in range(0, len(pairs), 2):
         yield _key(pairs[index], index // 2), pairs[index + 1]
 

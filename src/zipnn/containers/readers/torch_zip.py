@@ -15,6 +15,7 @@ from .torch_pickle import Storage, View, max_opcodes, storages, views
 from .zip_directory import DEFLATED, STORED, Entry, inflate, looks_like_zip, read_directory
 
 _MAX_PICKLE = 256 << 20
+_MAX_INFLATED = 16 << 20  # and 16 times the size of the file: what a pickle shrinks to
 _PICKLES = (("data", ()), ("constants", ("constants",)))  # and what the names of their tensors begin with
 
 
@@ -47,7 +48,8 @@ def _is_big_endian(source: Source, entries: dict[str, Entry], root: str) -> bool
 
 
 def _unpickle(source: Source, entry: Entry) -> Value:
-    if entry.inflated_size > _MAX_PICKLE:
+    most = min(_MAX_PICKLE, source.size if entry.method == STORED else _MAX_INFLATED + 16 * source.size)
+    if entry.inflated_size > most:
         raise FormatError(f"a pickle of {entry.inflated_size} bytes")
     data = inflate(source, entry, entry.inflated_size)
     return interpret(data, 0, max_opcodes(source.size))[0]
