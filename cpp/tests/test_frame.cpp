@@ -248,6 +248,34 @@ TEST(pairs_and_groups_of_ranks_are_chosen) {
     }
 }
 
+TEST(tiles_of_a_large_tensor_with_many_escapes_have_a_table_of_their_own) {
+    // Half-precision weights between which biases stand in single precision, as in ncnn's files.
+    check::Random random(21);
+    const std::size_t elements = (std::size_t{1} << 20) + 100, every = 70000, biases = 2 * 24;
+    const auto singles = content(weights, 4 * elements, 4, random);
+    std::vector<std::uint8_t> data;
+    for (std::size_t i = 0; i < elements; ++i) {
+        const auto bits = load_le<std::uint32_t>(singles.data() + 4 * i);
+        const std::uint32_t half = (bits >> 16 & 0x8000U) | (((bits >> 13) - (112U << 10)) & 0x7fffU);
+        const bool small = (bits >> 23 & 0xffU) <= 112;
+        append_le(data, static_cast<std::uint16_t>(i % every < biases ? random.next() >> 40
+                                                   : small            ? 0
+                                                                      : half));
+    }
+    const Description description{"F16", {elements}, 1, 0, {}};
+    for (const Level level : {Level::fast, Level::normal, Level::max}) {
+        const auto frame = compressed(data, Family::float16, description, level);
+        CHECK(decode(frame, 2) == data);
+        CHECK(frame == compressed(data, Family::float16, description, level, 1, 2));
+    }
+    const auto frame = compressed(data, Family::float16, description, Level::normal);
+    const Head head = parse_head(frame, frame.size());
+    const std::vector<Table>& tables = head.coder->planes[0];
+    CHECK(tables.size() == 5 && !is_paired(tables.back()));
+    CHECK(std::ranges::count_if(tables, is_paired) == 4);
+    CHECK(xxh3_64(frame) == 0xc0f8b4abe4e38f48U);  // with any set of kernels
+}
+
 TEST(references) {
     const auto frame = reference_frame("F32", {3, 4}, 48, "model.embed");
     const Head head = parse_head(frame, frame.size());

@@ -15,6 +15,9 @@ namespace {
 
 /// Symbols of a tile by which its class is chosen: `probe_runs` runs, evenly spread.
 constexpr std::size_t probe_runs = 8, probe_run = 96;
+/// A tile with more escapes than these is looked at as a whole: they may stand where no run is, such as
+/// biases between weights.
+constexpr std::size_t many_escapes = 12;
 /// Room for any tile's payload in front of the kernels' own needs.
 constexpr std::size_t payload_room = 2 * tile_elements + 16;
 
@@ -37,6 +40,8 @@ struct PlaneEncoder::Tile {
     std::size_t size = 0;         ///< of the payload that was written
     bool sized = false;           ///< whether the directory holds the size
     std::vector<std::uint32_t> unseen;
+
+    std::size_t coded_size() const { return size + 4 * unseen.size(); }
 };
 
 PlaneEncoder::PlaneEncoder(const Coder& coder) : coder_(coder), planes_(coder.planes.size()) {
@@ -56,21 +61,17 @@ PlaneEncoder::PlaneEncoder(const Coder& coder) : coder_(coder), planes_(coder.pl
     }
 }
 
-std::size_t PlaneEncoder::choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols) const {
-    if (count == 1) return 0;
+PlaneEncoder::Choice PlaneEncoder::choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols,
+                                                std::size_t stride, std::size_t run) const {
     std::array<std::uint64_t, 4 * ClassCosts::classes> sums{};
     for (std::size_t quad = 0; quad * ClassCosts::classes < count; ++quad) {
         std::array<std::uint64_t, ClassCosts::classes> part{};
-        if (symbols.size() < tile_elements) {
-            tables.costs[quad].add(symbols, part);
-        } else {
-            for (std::size_t run = 0; run < probe_runs; ++run)
-                tables.costs[quad].add(symbols.subspan(run * (tile_elements / probe_runs), probe_run), part);
-        }
+        for (std::size_t at = 0; at < symbols.size(); at += stride)
+            tables.costs[quad].add(symbols.subspan(at, std::min(run, symbols.size() - at)), part);
         std::ranges::copy(part, sums.begin() + static_cast<std::ptrdiff_t>(quad * ClassCosts::classes));
     }
-    return static_cast<std::size_t>(
-        std::min_element(sums.begin(), sums.begin() + static_cast<std::ptrdiff_t>(count)) - sums.begin());
+    const auto best = std::min_element(sums.begin(), sums.begin() + static_cast<std::ptrdiff_t>(count));
+    return {static_cast<std::size_t>(best - sums.begin()), *best};
 }
 
 /// Codes symbols (or groups) with the Huffman or layered code of a table.
@@ -122,36 +123,58 @@ void PlaneEncoder::encode_pairs(std::size_t plane, std::size_t table, Bytes grou
     tile.unseen.erase(std::ranges::unique(tile.unseen).begin(), tile.unseen.end());
 }
 
+PlaneEncoder::Tile PlaneEncoder::encode_with(std::size_t plane, std::size_t index, Bytes symbols,
+                                             ExtraBits extra, std::uint8_t* target) const {
+    const Table& table = coder_.planes[plane][index];
+    Tile tile;
+    tile.tile_class = static_cast<std::uint8_t>(index + 1);
+    if (const auto* constant = std::get_if<ConstantTable>(&table)) {
+        for (std::size_t i = 0; i < symbols.size(); ++i)
+            if (symbols[i] != constant->value) tile.unseen.push_back(static_cast<std::uint32_t>(i));
+    } else if (const Ranking* ranking = ranking_of(table)) {
+        TileBuffer groups;
+        active_kernels().rank(*ranking, extra.shift, symbols.data(), symbols.size(), groups.data(),
+                              extra.bytes);
+        const Bytes tile_groups = Bytes(groups).first(symbols.size());
+        if (is_paired(table))
+            encode_pairs(plane, index, tile_groups, target, tile);
+        else
+            encode_code(plane, index, tile_groups, target, tile);
+    } else {
+        encode_code(plane, index, symbols, target, tile);
+    }
+    return tile;
+}
+
 PlaneEncoder::Tile PlaneEncoder::encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra,
                                              std::uint8_t* target) const {
     const std::vector<Table>& tables = coder_.planes[plane];
-    Tile tile;
+    const auto drop_extra_bits = [&] {
+        if (extra.bytes == nullptr || ranking_of(tables[0]) == nullptr) return;
+        for (std::size_t i = 0; i < symbols.size(); ++i)
+            extra.bytes[i] = static_cast<std::uint8_t>(extra.bytes[i] & ((1U << extra.shift) - 1));
+    };
     if (!tables.empty()) {
-        const std::size_t index = choose_table(planes_[plane], tables.size(), symbols);
-        const Table& table = tables[index];
-        const Ranking* ranking = ranking_of(table);
-        if (const auto* constant = std::get_if<ConstantTable>(&table)) {
-            for (std::size_t i = 0; i < symbols.size(); ++i)
-                if (symbols[i] != constant->value) tile.unseen.push_back(static_cast<std::uint32_t>(i));
-        } else if (ranking != nullptr) {
-            TileBuffer groups;
-            active_kernels().rank(*ranking, extra.shift, symbols.data(), symbols.size(), groups.data(),
-                                  extra.bytes);
-            const Bytes tile_groups = Bytes(groups).first(symbols.size());
-            if (is_paired(table))
-                encode_pairs(plane, index, tile_groups, target, tile);
-            else
-                encode_code(plane, index, tile_groups, target, tile);
-        } else {
-            encode_code(plane, index, symbols, target, tile);
+        const auto choose = [&](std::size_t stride, std::size_t run) {
+            return choose_table(planes_[plane], tables.size(), symbols, stride, run);
+        };
+        const std::size_t index = tables.size() == 1 ? 0
+                                  : symbols.size() < tile_elements
+                                      ? choose(tile_elements, tile_elements).table
+                                      : choose(tile_elements / probe_runs, probe_run).table;
+        Tile tile = encode_with(plane, index, symbols, extra, target);
+        std::size_t coded = tile.coded_size();
+        if (tile.unseen.size() > many_escapes && tables.size() > 1) {
+            const Choice choice = choose(tile_elements, tile_elements);
+            if (choice.table != index && choice.cost / (8 * cost_of_bit) < coded) {
+                drop_extra_bits();
+                tile = encode_with(plane, choice.table, symbols, extra, target);
+                coded = tile.coded_size();
+            }
         }
-        tile.tile_class = static_cast<std::uint8_t>(index + 1);
         // Decoding a tile that saves next to nothing is a waste of time.
-        const std::size_t coded = tile.size + 4 * tile.unseen.size();
         if (coded + coded / 128 < symbols.size()) return tile;
-        if (ranking != nullptr)
-            for (std::size_t i = 0; i < symbols.size(); ++i)
-                extra.bytes[i] = static_cast<std::uint8_t>(extra.bytes[i] & ((1U << extra.shift) - 1));
+        drop_extra_bits();
     }
     std::ranges::copy(symbols, target);
     return {0, symbols.size(), false, {}};

@@ -40,16 +40,24 @@ class PlaneEncoder {
         std::optional<ContextEncoder> contexts;
     };
     struct Tile;
+    struct Choice {
+        std::size_t table;
+        std::uint64_t cost;  ///< in 1/256 bits
+    };
 
     void encode_contexts(const ContextEncoder& encoder, Bytes symbols, const Place& place,
                          std::span<const std::uint32_t> exponents, std::vector<std::uint8_t>& out) const;
 
     Tile encode_tile(std::size_t plane, Bytes symbols, ExtraBits extra, std::uint8_t* target) const;
+    Tile encode_with(std::size_t plane, std::size_t table, Bytes symbols, ExtraBits extra,
+                     std::uint8_t* target) const;
     void encode_pairs(std::size_t plane, std::size_t table, Bytes groups, std::uint8_t* target,
                       Tile& tile) const;
     void encode_code(std::size_t plane, std::size_t table, Bytes symbols, std::uint8_t* target,
                      Tile& tile) const;
-    std::size_t choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols) const;
+    /// The cheapest table and what `run` symbols at the beginning of each `stride` cost with it.
+    Choice choose_table(const PlaneTables& tables, std::size_t count, Bytes symbols, std::size_t stride,
+                        std::size_t run) const;
 
     const Coder& coder_;
     std::vector<PlaneTables> planes_;

@@ -230,7 +230,7 @@ ContextTraining train_contexts(RowSample sample) {
 std::uint64_t cost_of_rows(const RowSample& sample, const std::vector<Table>& tables) {
     ClassCosts costs;
     costs.fill(stored_symbol_cost);
-    for (std::size_t i = 0; i < tables.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(tables.size(), ClassCosts::classes); ++i) {
         auto of_table = table_costs(tables[i]);
         if (const Ranking* ranking = ranking_of(tables[i]))
             for (std::uint32_t& cost : of_table) cost += ranking->extra_bits * cost_of_bit;

@@ -40,8 +40,8 @@ ContextTraining train_contexts(RowSample sample);
 /// Whether bit 0, as the sign of rotated floats, says nothing of the other bits and nothing is known of it.
 bool has_free_low_bit(Bytes symbols);
 
-/// What the sample costs, extra bits included, with up to ClassCosts::classes other tables, each row with its
-/// best.
+/// What the sample costs, extra bits included, with other tables, of which the first ClassCosts::classes
+/// count, each row with its best.
 std::uint64_t cost_of_rows(const RowSample& sample, const std::vector<Table>& tables);
 
 }  // namespace zipnn

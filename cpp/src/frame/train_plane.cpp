@@ -18,6 +18,11 @@ constexpr std::size_t clustering_share = 4;
 constexpr std::uint64_t overfit_cost = 3 * cost_of_bit / 2;
 /// About what a table takes in the coder section.
 constexpr std::uint64_t table_bytes = 64;
+constexpr std::uint64_t escape_bytes = 4;
+/// A plane whose escapes take more than one in so many of its bytes has a table without escapes too.
+constexpr std::uint64_t few_escapes = 2000;
+/// Elements of a plane for which more is tried: encoding it takes ten times as long as training and more.
+constexpr std::uint64_t large_plane = std::uint64_t{1} << 20;
 /// A plane whose tables save less than 1/128 is stored: it decodes faster.
 constexpr std::uint64_t least_gain = 128;
 
@@ -102,6 +107,7 @@ class Clustering {
         }
         training.cost = assign(costs, extra_cost(), share) * share + overhead / scale();
         drop_unused(training);
+        if (sample_.elements >= large_plane) add_wide_table(training);
         return training;
     }
 
@@ -174,6 +180,29 @@ class Clustering {
         return total;
     }
 
+    /// Another table for tiles with many symbols that tables of pairs have no codes for, such as biases
+    /// between weights: those tiles are too few for a class. Made of the tiles of the sample that have the
+    /// most.
+    void add_wide_table(PlaneTraining& training) {
+        std::vector<std::array<std::uint32_t, 256>> costs;
+        for (const Table& table : training.tables) {
+            if (!is_paired(table)) return;
+            costs.push_back(table_costs(table));
+        }
+        Counter counter;
+        std::ptrdiff_t escapes = 0;
+        for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
+            if (classes_[tile] == stored_class) continue;
+            const auto own = std::ranges::count_if(tiles_[tile], [&](std::uint8_t symbol) {
+                return costs[classes_[tile]][symbol] == escape_cost;
+            });
+            if (own != 0) counter.add(tiles_[tile]);
+            escapes += own;
+        }
+        if (static_cast<std::uint64_t>(escapes) * escape_bytes * few_escapes > sample_.symbols.size())
+            training.tables.push_back(wide_table(counter.total(), extra_bits_));
+    }
+
     void drop_unused(PlaneTraining& training) {
         for (std::size_t i = training.tables.size(); i-- > 0;) {
             if (std::ranges::find(classes_, i) != classes_.end()) continue;
@@ -219,7 +248,8 @@ PlaneTraining train_plane(const PlaneSample& sample, Level level) {
     if (is_noise(sample, whole)) return {{}, stored, {}};
     const bool several = std::ranges::count(whole, 0U) <= std::ptrdiff_t{254};
     unsigned extra_bits = sample.spare_bits;
-    if (extra_bits == 0 && sample.rankable && several) extra_bits = choose_extra_bits(whole, level);
+    if (extra_bits == 0 && sample.rankable && several)
+        extra_bits = choose_extra_bits(whole, sample.elements >= large_plane, level);
     Clustering clustering(sample, whole, extra_bits, level);
     const std::uint64_t least = clustering.divide(1);
     std::vector<std::size_t> classes = clustering.classes();

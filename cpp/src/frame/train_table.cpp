@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint32_t seen_weight = 8;
 /// More extra bits decode faster: worth this part of the coded bits.
 constexpr std::uint64_t extra_bits_gain = 2000;
+/// Fewer extra bits, where they are tried, are taken if they save this part of the coded bits.
+constexpr std::uint64_t fewer_bits_gain = 500;
 /// Exponents next to seen ones get a code too: the tails of weights' distributions are thin but smooth.
 constexpr int exponent_reach = 3;
 /// An unseen symbol likelier than 1 in this many is cheaper with the longest code than as an escape.
@@ -142,7 +144,15 @@ Table class_table(const Histogram& counts, const Histogram& whole, bool exponent
     return std::visit([](const auto& table) { return Table(table); }, code);
 }
 
-unsigned choose_extra_bits(const Histogram& whole, Level level) {
+Table wide_table(const Histogram& counts, unsigned extra_bits) {
+    const Ranking ranking = ranking_for(counts, extra_bits);
+    Histogram weights = group_counts(counts, ranking);
+    for (std::size_t group = 0; group < ranking.groups(); ++group)
+        weights[group] = weights[group] * seen_weight + 1;
+    return RankedTable{ranking, false, HuffmanTable{huffman_lengths(weights, max_code_bits)}};
+}
+
+unsigned choose_extra_bits(const Histogram& whole, bool large, Level level) {
     const std::uint64_t total = total_of(whole);
     const auto extra_cost = [&](unsigned bits) { return std::uint64_t{bits} * cost_of_bit * total; };
     const auto groups = [&](unsigned bits) {
@@ -166,14 +176,21 @@ unsigned choose_extra_bits(const Histogram& whole, Level level) {
         }
         if (chosen) return *chosen;
     }
+    const std::uint64_t limit = plain + plain / extra_bits_gain;
+    unsigned chosen = 0;
+    std::uint64_t chosen_cost = 0;
     for (unsigned bits = max_extra_bits; bits > 0; --bits) {
         const Histogram counts = groups(bits);
-        const std::uint64_t limit = plain + plain / extra_bits_gain;
         if (!has_two(counts) || entropy_cost(counts) + extra_cost(bits) > limit) continue;
-        if (cost_of(whole, Table(ranked_table(whole, bits, Level::normal))) + extra_cost(bits) <= limit)
-            return bits;
+        const std::uint64_t cost =
+            cost_of(whole, Table(ranked_table(whole, bits, Level::normal))) + extra_cost(bits);
+        if (chosen != 0 && cost + cost / fewer_bits_gain > chosen_cost) break;
+        if (cost > limit) continue;
+        chosen = bits;
+        chosen_cost = cost;
+        if (!large) break;
     }
-    return 0;
+    return chosen;
 }
 
 std::uint64_t coded_cost(const Histogram& counts, unsigned extra_bits, Level level) {

@@ -16,8 +16,12 @@ std::uint64_t total_of(const Histogram& counts);
 Table class_table(const Histogram& counts, const Histogram& whole, bool exponent, unsigned extra_bits,
                   Level level);
 
+/// A ranked table that has a code for every symbol, however rare.
+Table wide_table(const Histogram& counts, unsigned extra_bits);
+
 /// How many bits of ranks are stored rather than coded, by the histogram of the whole sample; 0 for none.
-unsigned choose_extra_bits(const Histogram& whole, Level level);
+/// `large`: one bit less is tried too, where the time for it does not show.
+unsigned choose_extra_bits(const Histogram& whole, bool large, Level level);
 
 /// What the symbols cost under one table for all of them, without extra bits; with ranked tables of
 /// `extra_bits`, if not 0.
