@@ -26,8 +26,7 @@ import numpy as np
 
 from benchmarks.datasets import MINILM, load_model, numpy_dtype
 from scripts.fetch_models import fetch
-from zipnn import _core, zstd
-from zipnn.delta import coding
+from zipnn import _core, differences, zstd
 from zipnn.frames import write_frame
 
 BASE, TUNED = "rxnfp-pretrained-f32.bin", "rxnfp-finetuned-f32.bin"
@@ -135,7 +134,7 @@ def measure(case: Case) -> bool:
     )
     results = [base.copy() for _, base in case.tensors]
     for frame, (data, _), result in zip(frames, case.tensors, results, strict=True):
-        coding.apply_in_place(frame, result.data, 1)
+        differences.apply_in_place(frame, result.data, 1)
         if not np.array_equal(result, data):
             raise SystemExit(f"{case.name}: what came back is another tensor")
     apply_seconds = make_seconds = float("inf")
@@ -160,12 +159,12 @@ def _shape(case: Case, data: Array) -> tuple[int, ...]:
 
 
 def _encode(case: Case, data: Array, base: Array) -> bytes:
-    return coding.encode(data, base, dtype=case.dtype, shape=_shape(case, data), threads=1)
+    return differences.encode(data, base, dtype=case.dtype, shape=_shape(case, data), threads=1)
 
 
 def _apply_all(frames: list[bytes], results: list[Array]) -> None:
     for frame, result in zip(frames, results, strict=True):
-        coding.apply_in_place(frame, result.data, 1)
+        differences.apply_in_place(frame, result.data, 1)
 
 
 def peers() -> dict[str, tuple[Callable[[Case, Array, Array], Any], Callable[[Case, Any, Array], Array]]]:

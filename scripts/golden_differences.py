@@ -21,8 +21,7 @@ import xxhash
 from scripts.golden_cases import Numbers, weights
 from tests.reference import BadFrameError, WrongBaseError, read_frame
 from tests.reference.build import assemble
-from zipnn import _core, dtypes
-from zipnn.delta import coding
+from zipnn import _core, differences, dtypes
 from zipnn.errors import ZipnnError
 
 FOLDER = Path(__file__).parent.parent / "tests" / "golden" / "differences"
@@ -164,7 +163,7 @@ def _describe(case: Case) -> dict[str, object]:
     if len(case.frame) > LARGEST:
         raise SystemExit(f"{case.name} has {len(case.frame)} bytes: make it smaller")
     try:
-        data = bytes(coding.decode(case.frame, case.base))
+        data = bytes(differences.decode(case.frame, case.base))
     except ZipnnError as error:
         if type(error).__name__ != case.error:
             raise
@@ -177,7 +176,7 @@ def _describe(case: Case) -> dict[str, object]:
         raise SystemExit(f"{case.name} decodes, but should not")
     if data != read_frame(case.frame, case.base).data:
         raise SystemExit(f"{case.name}: zipnn and the independent reader disagree")
-    base_hash = coding.base_hash(case.frame)
+    base_hash = differences.base_hash(case.frame)
     assert base_hash is not None
     form = FORMS[case.frame[case.frame.index(base_hash.to_bytes(8, "little")) - 2]]
     codec = _core.parse_head(case.frame, len(case.frame)).codec

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import zipnn
 from tests.properties.contents import contents, dtypes
-from zipnn import _core
-from zipnn.delta import coding, patch_records, patches, states
+from zipnn import _core, differences
+from zipnn.delta import patch_records, patches, states
 from zipnn.errors import (
     AlreadyAppliedError,
     BaseMismatchError,
@@ -200,7 +200,7 @@ def test_a_call_that_was_interrupted_is_made_again(monkeypatch: pytest.MonkeyPat
     del new["i64"]
     patch = zipnn.patch(old, new)
     tensors = copies(old)
-    apply, calls = coding.apply_in_place, []
+    apply, calls = differences.apply_in_place, []
 
     def interrupted(*arguments: Any, **options: Any) -> None:
         calls.append(arguments)
@@ -208,7 +208,7 @@ def test_a_call_that_was_interrupted_is_made_again(monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
         apply(*arguments, **options)
 
-    monkeypatch.setattr(coding, "apply_in_place", interrupted)
+    monkeypatch.setattr(differences, "apply_in_place", interrupted)
     interruptions = 0
     while True:
         try:
@@ -423,13 +423,13 @@ def test_hashes_that_collide_do_not_hide_a_change(monkeypatch: pytest.MonkeyPatc
 
 def test_a_tensor_that_changes_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = model(), nudged(model(), 0.5)
-    encode = coding.encode
+    encode = differences.encode
 
     def meanwhile(*arguments: Any, **options: Any) -> bytes:
         new["f32"][0, 0] += 1
         return encode(*arguments, **options)
 
-    monkeypatch.setattr(coding, "encode", meanwhile)
+    monkeypatch.setattr(differences, "encode", meanwhile)
     with pytest.raises(ZipnnError, match="tensor 'f32': it changed while"):
         zipnn.patch(old, new)
 
@@ -482,17 +482,17 @@ def test_any_two_states(data: st.DataObject) -> None:
 
 def test_a_base_that_is_known_is_not_hashed_again() -> None:
     base, data = (state["f32"].tobytes() for state in (model(), nudged(model())))
-    frame = coding.encode(data, base, dtype="F32", shape=(len(data) // 4,))
-    assert coding.needs_base(frame)
+    frame = differences.encode(data, base, dtype="F32", shape=(len(data) // 4,))
+    assert differences.needs_base(frame)
     tensor = bytearray(base)
-    coding.apply_in_place(frame, memoryview(tensor), base_known=True)
+    differences.apply_in_place(frame, memoryview(tensor), base_known=True)
     assert tensor == data
     tensor = bytearray(base)
     tensor[-1] ^= 1
     with pytest.raises(BaseMismatchError):
-        coding.apply_in_place(frame, memoryview(tensor))
+        differences.apply_in_place(frame, memoryview(tensor))
     with pytest.raises(CorruptError):  # the result is checked all the same
-        coding.apply_in_place(frame, memoryview(tensor), base_known=True)
+        differences.apply_in_place(frame, memoryview(tensor), base_known=True)
 
 
 def test_everything_public_has_a_name() -> None:

@@ -13,8 +13,7 @@ import pytest
 from scripts import golden_differences
 from scripts.golden_differences import FORMS, Case
 from tests.reference import BadFrameError, read_frame
-from zipnn import dtypes, errors
-from zipnn.delta import coding
+from zipnn import differences, dtypes, errors
 
 FOLDER = Path(__file__).parent / "differences"
 MANIFEST: dict[str, dict[str, Any]] = json.loads((FOLDER / "manifest.json").read_text())
@@ -27,17 +26,17 @@ def test_a_golden_difference(case: Case) -> None:
     if "error" in entry:
         expected = getattr(errors, entry["error"])
         with pytest.raises(expected) as caught:
-            coding.decode(frame, case.base)
+            differences.decode(frame, case.base)
         assert type(caught.value) is expected
         with pytest.raises(BadFrameError):
             read_frame(frame, case.base)
         return
-    data = bytes(coding.decode(frame, case.base))
+    data = bytes(differences.decode(frame, case.base))
     assert len(data) == entry["size"]
     assert hashlib.sha256(data).hexdigest() == entry["sha256"]
     assert data == read_frame(frame, case.base).data
     tensor = bytearray(case.base)
-    coding.apply_in_place(frame, memoryview(tensor))
+    differences.apply_in_place(frame, memoryview(tensor))
     assert tensor == data
 
 

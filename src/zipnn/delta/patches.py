@@ -7,12 +7,11 @@ import io
 from collections.abc import MutableMapping
 from typing import Any
 
-from .. import _core
+from .. import _core, differences
 from ..arrays.buffers import Source
 from ..errors import AlreadyAppliedError, BaseMismatchError, CorruptError, ZipnnError, error_place
 from ..frames import LEVELS
 from ..storage.comparing import first_difference
-from . import coding
 from .patch_records import Patch, PatchWriter, Record, Sink, What, read_patch
 from .patch_sources import PatchSource, patch_source
 from .states import Described, State, describe, described, encoded, fingerprint, pieces, source_of
@@ -189,7 +188,7 @@ class _Maker:
             return b""
         start, stop = piece
         dtype, shape = new.piece_form(stop - start)
-        return coding.encode(
+        return differences.encode(
             source.data[start:stop],
             None if base is None else base.data[start:stop],
             dtype=dtype,
@@ -258,7 +257,7 @@ def _check_frames(record: Record, source: PatchSource) -> None:
         head = _core.parse_head(frame, size)
         if head.data_size != stop - start or head.frame_size != size or head.reference is not None:
             raise CorruptError(f"tensor {record.name!r}: a frame does not hold {stop - start} bytes")
-        if record.old is None and coding.needs_base(frame):
+        if record.old is None and differences.needs_base(frame):
             raise CorruptError(f"tensor {record.name!r}: new, but given as a difference")
 
 
@@ -309,7 +308,7 @@ def _create(tensors: State, record: Record, source: PatchSource, threads: int) -
         tensor = created(record.new, record.kind, record.flags, like)
         with editing(tensor) as memory:
             for place, (start, stop) in zip(record.frames, pieces(len(memory)), strict=True):
-                coding.decode_into(source.at(*place), None, memory[start:stop], threads)
+                differences.decode_into(source.at(*place), None, memory[start:stop], threads)
     return tensor
 
 
@@ -320,7 +319,7 @@ def _change(tensor: Any, record: Record, there: Described, source: PatchSource, 
         for number, (start, stop) in enumerate(pieces(len(memory))):
             at, size = record.frames[number]
             if there.hashes[number] != record.new.hashes[number]:
-                coding.apply_in_place(source.at(at, size), memory[start:stop], threads, base_known=True)
+                differences.apply_in_place(source.at(at, size), memory[start:stop], threads, base_known=True)
 
 
 def _copies(tensors: State, without: set[str]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import xxhash
 
+from zipnn import differences
 from zipnn.containers.archive.differences import BaseTensor
 from zipnn.containers.archive.reading import open_archive
-from zipnn.delta import coding
 from zipnn.errors import BaseMismatchError, BaseRequiredError, CorruptError, UnsupportedVersionError
 from zipnn.frames import write_frame
 
@@ -53,8 +53,8 @@ def checksums(*parts: bytes) -> bytes:
 
 def difference() -> bytes:
     """A frame that needs the tensor."""
-    frame = coding.encode(CHANGED, TENSOR, dtype="U8", shape=(400,))
-    assert coding.needs_base(frame)
+    frame = differences.encode(CHANGED, TENSOR, dtype="U8", shape=(400,))
+    assert differences.needs_base(frame)
     return frame
 
 

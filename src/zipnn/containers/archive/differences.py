@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Protocol
 
-from ... import _core
-from ...delta import coding
+from ... import _core, differences
 from ...errors import BaseMismatchError, BaseRequiredError, CorruptError
 from ...frames import FrameReader
 from ...storage.filereader import Read, fresh_buffer
@@ -188,8 +187,8 @@ class DeltaData:
 
         try:
             if stop - start == self._size:  # with all that is checked of a whole frame
-                return coding.decode(frame, read_base(0, self._size), threads)
-            return coding.decode_range(frame, read_base, start, stop, threads)
+                return differences.decode(frame, read_base(0, self._size), threads)
+            return differences.decode_range(frame, read_base, start, stop, threads)
         except BaseMismatchError as error:
             if str(error).startswith("made against"):
                 raise

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ... import _core
-from ...delta import coding
+from ... import _core, differences
 from ...frames import write_frame
 from ...storage.comparing import first_difference
 from ...storage.filereader import Source
@@ -162,7 +161,7 @@ class DifferenceWriter(SegmentWriter):
         if work.against is None or work.coding != "plain":
             return super()._code(work, threads)
         dtype, shape = frame_type(work.extent, len(work.data))
-        frame = coding.encode(
+        frame = differences.encode(
             work.data,
             work.against,
             dtype=dtype,
@@ -171,7 +170,7 @@ class DifferenceWriter(SegmentWriter):
             threads=threads,
             align=8,
         )
-        return frame, "delta" if coding.needs_base(frame) else "plain"
+        return frame, "delta" if differences.needs_base(frame) else "plain"
 
     def _options(self, work: Work, coding: str) -> Mapping[str, Any]:
         return self._naming(work.base) if coding == "delta" else super()._options(work, coding)

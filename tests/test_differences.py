@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from tests.reference import BadFrameError, WrongBaseError, read_frame
 from tests.reference.build import seal
-from zipnn import _core, decompress, dtypes
-from zipnn.delta import coding
+from zipnn import _core, decompress, differences, dtypes
 from zipnn.errors import BaseMismatchError, CorruptError, FormatError, MismatchError, UnsupportedVersionError
 from zipnn.frames import FrameReader, write_frame
 
@@ -57,7 +56,7 @@ def trained(base: bytes, part: float, seed: int, step: int = 40) -> bytes:
 
 def encode(data: bytes, base: bytes, dtype: str, level: str = "default", threads: int = 0) -> bytes:
     shape = (len(data) * 8 // bits_of(dtype),)
-    return coding.encode(data, base, dtype=dtype, shape=shape, level=level, threads=threads)
+    return differences.encode(data, base, dtype=dtype, shape=shape, level=level, threads=threads)
 
 
 def difference(data: bytes, base: bytes, dtype: str, level: str = "default") -> bytes:
@@ -80,13 +79,13 @@ def form_of(frame: bytes) -> int:
 def check(frame: bytes, data: bytes, base: bytes) -> None:
     """All ways to decode a difference give the data."""
     assert read_frame(frame, base).data == data
-    assert coding.base_hash(frame) in (None, _core.xxh3_64(base))
-    assert bytes(coding.decode(frame, base)) == data
+    assert differences.base_hash(frame) in (None, _core.xxh3_64(base))
+    assert bytes(differences.decode(frame, base)) == data
     tensor = bytearray(base)
-    coding.apply_in_place(frame, memoryview(tensor))
+    differences.apply_in_place(frame, memoryview(tensor))
     assert tensor == data
     out = bytearray(len(data))
-    coding.decode_into(frame, base, memoryview(out), 2)
+    differences.decode_into(frame, base, memoryview(out), 2)
     assert out == data
 
 
@@ -108,7 +107,7 @@ def test_extreme_bit_patterns(dtype: str) -> None:
     data, base = (np.array([pair[i] for pair in pairs], WORDS[width]).tobytes() for i in (0, 1))
     same = weights(dtype, 3000, 5)
     frame = difference(data + same, base + same, dtype)
-    assert coding.needs_base(frame)
+    assert differences.needs_base(frame)
     check(frame, data + same, base + same)
     # Each of the differences, in the dense form.
     changed = trained(same, 0.9, 6)
@@ -131,7 +130,7 @@ def test_any_tensors(dtype: str, count: int, part: float, step: int, level: str,
     data = trained(base, part, seed, step)
     check(difference(data, base, dtype, level), data, base)
     frame = encode(data, base, dtype, level)
-    assert bytes(coding.decode(frame, base)) == data
+    assert bytes(differences.decode(frame, base)) == data
     plain = write_frame(data, dtype=dtype, shape=(len(data) * 8 // bits_of(dtype),), level=level, align=8)
     assert len(frame) <= len(plain)
 
@@ -150,9 +149,9 @@ def test_borders_of_chunks(count: int, part: float) -> None:
     data = trained(base, part, 4, 2)
     frame = difference(data, base, "BF16")
     tensor = bytearray(base)
-    coding.apply_in_place(frame, memoryview(tensor))
+    differences.apply_in_place(frame, memoryview(tensor))
     assert tensor == data
-    assert bytes(coding.decode(frame, base, 1)) == bytes(coding.decode(frame, base, 3)) == data
+    assert bytes(differences.decode(frame, base, 1)) == bytes(differences.decode(frame, base, 3)) == data
     assert form_of(frame) == {0.0: 0, 1e-5: 2, 0.01: 2, 0.8: 1}[part]
     end = len(data)
     ranges = [(0, 1), (2 * CHUNK - 3, min(2 * CHUNK + 3, end)), (5, 5), (end - 1, end), (0, end)]
@@ -163,7 +162,7 @@ def test_borders_of_chunks(count: int, part: float) -> None:
             asked.append((offset, size))
             return base[offset : offset + size]
 
-        assert bytes(coding.decode_range(frame, read_base, start, stop)) == data[start:stop]
+        assert bytes(differences.decode_range(frame, read_base, start, stop)) == data[start:stop]
         if part and stop - start == 1:
             assert sum(size for _, size in asked) <= 2 * CHUNK
 
@@ -173,9 +172,11 @@ def test_ranges_outside_are_refused() -> None:
     for frame in (difference(trained(base, 1, 1), base, "BF16"), difference(base, base, "BF16")):
         for start, stop in ((-1, 3), (5, 4), (0, 201)):
             with pytest.raises(ValueError, match="not within"):
-                coding.decode_range(frame, lambda offset, size: base[offset : offset + size], start, stop)
+                differences.decode_range(
+                    frame, lambda offset, size: base[offset : offset + size], start, stop
+                )
         with pytest.raises(BaseMismatchError):
-            coding.decode_range(frame, lambda offset, size: base[:1], 0, 4)
+            differences.decode_range(frame, lambda offset, size: base[:1], 0, 4)
 
 
 def test_sizes_are_those_of_what_changed() -> None:
@@ -205,37 +206,37 @@ def test_a_base_that_is_no_help_gives_an_ordinary_frame() -> None:
     data, base = weights("BF16", 70_000, 1), weights("BF16", 70_000, 2)
     frame = encode(data, base, "BF16")
     assert frame == write_frame(data, dtype="BF16", shape=(70_000,), align=8)
-    assert not coding.needs_base(frame)
-    assert coding.base_hash(frame) is None
-    assert bytes(coding.decode(frame, None)) == bytes(coding.decode(frame, base)) == data
+    assert not differences.needs_base(frame)
+    assert differences.base_hash(frame) is None
+    assert bytes(differences.decode(frame, None)) == bytes(differences.decode(frame, base)) == data
     out = bytearray(len(data))
-    coding.apply_in_place(frame, memoryview(out))
+    differences.apply_in_place(frame, memoryview(out))
     assert out == data
-    assert bytes(coding.decode_range(frame, lambda offset, size: b"", 10, 20)) == data[10:20]
-    alone = coding.encode(data, None, dtype="BF16", shape=(70_000,))
+    assert bytes(differences.decode_range(frame, lambda offset, size: b"", 10, 20)) == data[10:20]
+    alone = differences.encode(data, None, dtype="BF16", shape=(70_000,))
     assert alone == frame
-    empty = coding.encode(b"", b"", dtype="F32", shape=(0,))
-    assert bytes(coding.decode(empty, b"")) == b""
+    empty = differences.encode(b"", b"", dtype="F32", shape=(0,))
+    assert bytes(differences.decode(empty, b"")) == b""
 
 
 def test_wrong_arguments() -> None:
     base = bytes(8)
     with pytest.raises(ValueError, match="no difference to a base"):
-        coding.encode(bytes(8), bytes(4), dtype="F32", shape=(2,))
+        differences.encode(bytes(8), bytes(4), dtype="F32", shape=(2,))
     with pytest.raises(ValueError, match="dtype F32 and shape"):
-        coding.encode(base, base, dtype="F32", shape=(3,))
+        differences.encode(base, base, dtype="F32", shape=(3,))
     with pytest.raises(ValueError, match="level"):
-        coding.encode(base, base, dtype="F32", shape=(2,), level="best")
+        differences.encode(base, base, dtype="F32", shape=(2,), level="best")
     with pytest.raises(ValueError, match="align"):
-        coding.encode(base, base, dtype="F32", shape=(2,), align=0)
-    large = np.zeros(coding.LARGEST + 1, np.uint8)
+        differences.encode(base, base, dtype="F32", shape=(2,), align=0)
+    large = np.zeros(differences.LARGEST + 1, np.uint8)
     with pytest.raises(ValueError, match="more than"):
-        coding.encode(large, large, dtype="U8", shape=(large.size,))
+        differences.encode(large, large, dtype="U8", shape=(large.size,))
     frame = difference(base, base, "F32")
     with pytest.raises(ValueError, match="out has"):
-        coding.decode_into(frame, base, memoryview(bytearray(9)))
+        differences.decode_into(frame, base, memoryview(bytearray(9)))
     with pytest.raises(BufferError):
-        coding.decode_into(frame, base, memoryview(base))
+        differences.decode_into(frame, base, memoryview(base))
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.9])
@@ -248,18 +249,18 @@ def test_another_base_is_refused_before_anything_is_written(part: float) -> None
         other[at] ^= 1
         out = bytearray(b"\xaa") * len(base)
         with pytest.raises(BaseMismatchError) as caught:
-            coding.decode_into(frame, other, memoryview(out))
+            differences.decode_into(frame, other, memoryview(out))
         assert isinstance(caught.value, MismatchError)
         assert set(out) == {0xAA}
         before = bytes(other)
         with pytest.raises(BaseMismatchError):
-            coding.apply_in_place(frame, memoryview(other))
+            differences.apply_in_place(frame, memoryview(other))
         assert other == before
         with pytest.raises(WrongBaseError):
             read_frame(difference(data[:64], base[:64], "BF16"), bytes(64))
     for wrong in (None, base[:-2], base + b"\0\0", b""):
         with pytest.raises(BaseMismatchError):
-            coding.decode(frame, wrong)
+            differences.decode(frame, wrong)
 
 
 def test_ordinary_readers_say_what_is_missing() -> None:
@@ -287,13 +288,13 @@ def test_damage_is_found_before_the_tensor_is_touched(part: float) -> None:
         damaged[at] ^= 1 << at % 8
         tensor = bytearray(base)
         with pytest.raises((FormatError, BaseMismatchError)):
-            coding.apply_in_place(damaged, memoryview(tensor))
+            differences.apply_in_place(damaged, memoryview(tensor))
         assert tensor == base
     for size in range(0, len(frame), 3):
         with pytest.raises(FormatError):
-            coding.decode(frame[:size], base)
+            differences.decode(frame[:size], base)
     with pytest.raises(CorruptError):
-        coding.decode(frame + b"\0", base)
+        differences.decode(frame + b"\0", base)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.05, 0.9])
@@ -312,7 +313,7 @@ def test_damage_with_checksums_that_fit_is_harmless(part: float) -> None:
             damaged[head - 8 : head] = struct.pack("<Q", _core.xxh3_64(damaged[end[0] : sum(end)]))
         hostile = seal(bytes(damaged))
         try:
-            mine: bytes | None = bytes(coding.decode(hostile, base))
+            mine: bytes | None = bytes(differences.decode(hostile, base))
         except (FormatError, MismatchError):
             mine = None
         try:
@@ -331,7 +332,7 @@ def test_newer_features_are_named() -> None:
         newer = bytearray(frame)
         newer[at] = value
         with pytest.raises(UnsupportedVersionError):
-            coding.decode(seal(bytes(newer)), base)
+            differences.decode(seal(bytes(newer)), base)
 
 
 def test_the_bytes_do_not_depend_on_threads() -> None:
@@ -345,13 +346,13 @@ def test_the_bytes_do_not_depend_on_threads() -> None:
 def test_the_bytes_do_not_depend_on_the_kernels(kernels: str) -> None:
     code = (
         "import hashlib\n"
-        "from tests.delta.test_coding import frames_of_all\n"
+        "from tests.test_differences import frames_of_all\n"
         "print(hashlib.sha256(frames_of_all()).hexdigest())\n"
     )
     shown = [
         subprocess.run(
             [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[1],
             env={**os.environ, "ZIPNN_SIMD": name},
             check=True,
             capture_output=True,
@@ -370,7 +371,7 @@ def frames_of_all() -> bytes:
         for part in (0.01, 0.9):
             data = trained(base, part, 2, 300)
             frame = difference(data, base, dtype)
-            assert bytes(coding.decode(frame, base)) == data
+            assert bytes(differences.decode(frame, base)) == data
             frames += frame
     return frames
 
@@ -378,10 +379,10 @@ def frames_of_all() -> bytes:
 def test_buffers_of_any_kind(tmp_path: Path) -> None:
     base: npt.NDArray[np.float32] = np.frombuffer(weights("F32", 500, 1), np.float32).reshape(5, 100)
     data = base + np.float32(0.001)
-    frame = coding.encode(data, base, dtype="F32", shape=data.shape)
+    frame = differences.encode(data, base, dtype="F32", shape=data.shape)
     tensor = base.copy()
-    coding.apply_in_place(frame, memoryview(tensor))
+    differences.apply_in_place(frame, memoryview(tensor))
     assert np.array_equal(tensor, data)
     assert np.array_equal(
-        np.frombuffer(coding.decode(memoryview(bytearray(frame)), base), np.float32), data.ravel()
+        np.frombuffer(differences.decode(memoryview(bytearray(frame)), base), np.float32), data.ravel()
     )

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core, dtypes, frames
-from ..errors import BaseMismatchError, CorruptError
-from ..frames import FrameReader
+from . import _core, dtypes, frames
+from .errors import BaseMismatchError, CorruptError
+from .frames import FrameReader
 
 Buffer = Any
 ReadBase = Callable[[int, int], Buffer]
