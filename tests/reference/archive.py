@@ -36,7 +36,7 @@ def restore_archive(archive: bytes, base: Base | None = None) -> bytes:
     for segment in index["segments"]:
         frame = archive[segment["at"] : segment["at"] + segment["length"]]
         data = _segment(frame, segment.get("coding", {"name": "plain"}), index, base or {})
-        pieces = segment.get("pieces") or [[segment["offset"], segment["size"], 0]]
+        pieces = _pieces(segment.get("pieces") or [[segment["offset"], segment["size"]]])
         for offset, size, start in pieces:
             out[offset : offset + size] = data[start : start + size]
     return bytes(out)
@@ -62,3 +62,13 @@ def _part(needed: dict[str, Any], base: Base) -> bytes:
     if (dtype, shape) != (needed["dtype"], needed["shape"]):
         raise WrongBaseError(needed["name"])
     return data
+
+
+def _pieces(entries: list[list[int]]) -> list[tuple[int, int, int]]:
+    """(offset, size, start) of each piece."""
+    pieces: list[tuple[int, int, int]] = []
+    for skip, size, *start in entries:
+        offset = skip + (pieces[-1][0] + pieces[-1][1] if pieces else 0)
+        used = max((at + length for _, length, at in pieces), default=0)
+        pieces.append((offset, size, start[0] if start else used))
+    return pieces

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,7 +127,7 @@ def to_json(index: Index) -> bytes:
 def _segment_entry(segment: Segment) -> dict[str, Any]:
     entry: dict[str, Any] = {"at": segment.at, "length": segment.length}
     if segment.is_pool:
-        entry["pieces"] = [[piece.offset, piece.size, piece.start] for piece in segment.pieces]
+        entry["pieces"] = _piece_entries(segment.pieces)
     else:
         entry["offset"], entry["size"] = segment.offset, segment.size
     if segment.coding != "plain":
@@ -204,9 +204,29 @@ def _text(value: Any) -> str:
     return value
 
 
+def _piece_entries(pieces: Iterable[Piece]) -> list[list[int]]:
+    """Each as what it skips after the one before, its size, and its start where that is not the next."""
+    entries, end, used = [], 0, 0
+    for piece in pieces:
+        entry = [piece.offset - end, piece.size]
+        entries.append(entry if piece.start == used else [*entry, piece.start])
+        end = piece.offset + piece.size
+        used = max(used, piece.start + piece.size)
+    return entries
+
+
+def _pieces(entries: Iterable[Sequence[Any]]) -> Iterator[Piece]:
+    end = used = 0
+    for skip, size, *start in entries:
+        piece = Piece(_number(end + _number(skip)), _number(size), *map(_number, start or [used]))
+        yield piece
+        end = piece.offset + piece.size
+        used = max(used, piece.start + piece.size)
+
+
 def _segment(entry: dict[str, Any]) -> Segment:
     if "pieces" in entry:
-        pieces = tuple(Piece(*map(_number, piece)) for piece in entry["pieces"])
+        pieces = tuple(_pieces(entry["pieces"]))
     else:
         pieces = (Piece(_number(entry["offset"]), _number(entry["size"])),)
     coding = dict(entry.get("coding", {"name": "plain"}))

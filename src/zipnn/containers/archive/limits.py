@@ -12,6 +12,9 @@ SMALL = 8 << 10
 POOL = 8 << 20
 """Most data of one pool."""
 
+GROUPED, GROUP, GROUPING_WINDOW = 1 << 20, 4 << 20, 24 << 20
+"""Parts without a name are joined with others up to this size, to so much, from windows of the file."""
+
 GAP = 64 << 10
 """What lies between tensors is looked at (sniffed) from this size on; below it goes to a pool."""
 

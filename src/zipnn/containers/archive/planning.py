@@ -11,7 +11,7 @@ from ... import blocks
 from ...storage.filereader import Source
 from ..contents import Contents, Deflated, Extent
 from ..sniffing import sniff
-from . import limits
+from . import grouping, limits
 from .codings import unit_of
 from .differences import BasePlace
 
@@ -61,17 +61,21 @@ def make_plan(source: Source, contents: Contents) -> list[Part]:
     compressed = [Extent(member.offset, member.size, "U8") for member in deflated]
     typed = list(_disjoint([*compressed, *_typed(contents)]))
     members = {(member.offset, member.size): member for member in deflated}
+    named = {tensor.offset for tensor in contents.tensors}
     parts: list[Part] = []
     small: list[Extent] = []
+    loose: list[Extent] = []
     for extent in _with_gaps(typed, source):
         member = members.get((extent.offset, extent.size))
         if member is not None:
             parts.append(Part((extent,), member))
         elif extent.size < limits.SMALL:
             small.append(extent)
+        elif extent.offset not in named and grouping.may_join(extent):
+            loose.append(extent)
         else:
             parts += (Part((piece,)) for piece in cut(extent))
-    return [*_pools(small), *parts]
+    return [*_pools(small), *(Part(group) for group in grouping.groups(loose, source)), *parts]
 
 
 def _typed(contents: Contents) -> Iterator[Extent]:

@@ -23,7 +23,7 @@ from .differences import Against, Base
 from .index import Index, Member, Segment, parse
 from .segments import FLAG_SEQUENTIAL, FOOTER, HEADER, INDEX_MAGIC, MAGIC
 
-_POOLS_KEPT = 32 << 20
+_POOLS_KEPT = 48 << 20
 
 
 class Reader(Protocol):

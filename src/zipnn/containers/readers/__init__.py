@@ -18,6 +18,7 @@ from . import (
     gguf,
     hdf5,
     msgpack,
+    ncnn,
     numpy_files,
     onnx,
     safetensors,
@@ -39,6 +40,7 @@ _PLAIN: tuple[Reader, ...] = (
     tflite.read,
     coreml.read,
     ctranslate2.read,
+    ncnn.read,
     onnx.read,
     msgpack.read,
 )
