@@ -21,6 +21,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """The hub that `hf://` leads to."""
     import fsspec.config
 
+    # Other tests of this process want no network.
+    monkeypatch.setattr(hub_library.constants, "HF_HUB_OFFLINE", False)
     with serve() as (hub, url):
         monkeypatch.setitem(fsspec.config.conf, "hf", {"endpoint": url, "token": False})
         hub_library.HfFileSystem.clear_instance_cache()
