@@ -6,12 +6,13 @@ zipnn makes the archive of the file, the peers code its bytes as one buffer of t
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import memory
-from benchmarks.processes import Process
+from benchmarks.processes import Process, WorkerError
 from benchmarks.timing import summary, timed
 from zipnn.containers.archive.reading import Archive
 from zipnn.containers.archive.writing import write_archive
@@ -76,65 +77,104 @@ class _Memory:
         return bytes(self._room[: self.size])
 
 
-def measure(case: Case, path: Path, peers: Process, runs: int) -> dict[str, Any]:
+def measure(case: Case, path: Path, python: Path, runs: int) -> dict[str, Any]:
     """Sizes and times of one file.
 
     Args:
         case: which file.
         path: where it is.
-        peers: the process that has them.
+        python: of the environment that has the peers.
         runs: timed calls for each figure, all coders in turn.
 
     Returns:
         `file`, `bytes`, and `codecs`: for each `size` and summaries of the seconds to `compress` and
         `decompress`, in one thread and in memory used before; or `missing`, why there are none.
     """
-    sizes: dict[str, dict[str, Any]] = {"zipnn": {}}
-    for name in PEERS:
-        sizes[name] = peers.ask("open", codec=name, path=str(path), dtype=case.dtype, threads=1, whole=True)
-    times: dict[str, list[dict[str, float]]] = {name: [] for name in sizes}
-    with FileReader(path) as reader:
-        made, out = _Memory(reader.size), bytearray(reader.size)
+    with contextlib.ExitStack() as stack, FileReader(path) as reader:
+        coders: dict[str, _Coder] = {"zipnn": _Ours(reader)}
+        for name in PEERS:
+            coders[name] = stack.enter_context(_Peer(name, case, path, python))
         memory.settle(memory.WARM)
         for _ in range(runs + 1):
-            times["zipnn"].append(_ours(reader, made, out))
-            for name in PEERS:
-                if "missing" not in sizes[name]:
-                    times[name].append(_theirs(peers, sizes[name]["case"]))
+            for coder in coders.values():
+                coder.run()
         memory.settle(memory.FRESH)
-        sizes["zipnn"]["size"] = made.size
-    peers.ask("close")
-    codecs = {
-        name: {"missing": answer["missing"]} if "missing" in answer else {"size": answer["size"]}
-        for name, answer in sizes.items()
-    }
-    for name, taken in times.items():
-        for way in WAYS if taken else ():
-            codecs[name][way] = summary([seconds[way] for seconds in taken[1:]])  # the first warms memory
+        codecs = {name: coder.row() for name, coder in coders.items()}
     return {"file": case.name, "bytes": path.stat().st_size, "bound": case.bound, "codecs": codecs}
 
 
-def _theirs(peers: Process, case: int) -> dict[str, float]:
-    """Seconds that a peer takes."""
-    return {
-        way: peers.ask("time", case=case, direction=way, memory_kind=memory.WARM)["seconds"] for way in WAYS
-    }
+class _Coder:
+    """What is measured."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.missing = ""
+        self.times: dict[str, list[float]] = {way: [] for way in WAYS}
+
+    def run(self) -> None:
+        """Once there and back."""
+        raise NotImplementedError
+
+    def row(self) -> dict[str, Any]:
+        """What came of it. The first run is left out: it makes memory warm."""
+        if self.missing:
+            return {"missing": self.missing}
+        return {"size": self.size, **{way: summary(taken[1:]) for way, taken in self.times.items()}}
 
 
-def _ours(reader: FileReader, made: _Memory, out: bytearray) -> dict[str, float]:
-    """Seconds to make the archive and to restore the file from it, which is checked."""
-    made.clear()
-    compress, _ = timed(lambda: write_archive(reader, made, level="default", threads=1))
-    archive = Archive(_InMemory(made.bytes()))
+class _Peer(_Coder):
+    """A peer in a process of its own: one that crashes takes no other with it."""
 
-    def restore() -> None:
-        for offset, piece in archive.original_pieces(threads=1):
-            out[offset : offset + len(piece)] = piece
+    def __init__(self, name: str, case: Case, path: Path, python: Path) -> None:
+        super().__init__()
+        self._process = Process("peers", python)
+        try:
+            answer = self._process.ask(
+                "open", codec=name, path=str(path), dtype=case.dtype, threads=1, whole=True
+            )
+        except WorkerError as error:
+            answer = {"missing": f"it crashed: {error}"}
+        self.missing = answer.get("missing", "")
+        self.size, self._case = answer.get("size", 0), answer.get("case", 0)
 
-    decompress, _ = timed(restore)
-    if out != reader.read(0, reader.size):
-        raise AssertionError(f"{reader.path} does not come back")
-    return {"compress": compress, "decompress": decompress}
+    def __enter__(self) -> _Peer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(WorkerError):
+            self._process.__exit__(None, None, None)
+
+    def run(self) -> None:
+        for way in () if self.missing else WAYS:
+            answer = self._process.ask("time", case=self._case, direction=way, memory_kind=memory.WARM)
+            self.times[way].append(answer["seconds"])
+
+
+class _Ours(_Coder):
+    """The archive, whose file is checked each time it comes back."""
+
+    def __init__(self, reader: FileReader) -> None:
+        super().__init__()
+        self._reader = reader
+        self._made = _Memory(reader.size)
+        self._out = bytearray(reader.size)
+
+    def run(self) -> None:
+        made, out = self._made, self._out
+        made.clear()
+        compress, _ = timed(lambda: write_archive(self._reader, made, level="default", threads=1))
+        archive = Archive(_InMemory(made.bytes()))
+
+        def restore() -> None:
+            for offset, piece in archive.original_pieces(threads=1):
+                out[offset : offset + len(piece)] = piece
+
+        decompress, _ = timed(restore)
+        if out != self._reader.read(0, self._reader.size):
+            raise AssertionError(f"{self._reader.path} does not come back")
+        self.size = made.size
+        self.times["compress"].append(compress)
+        self.times["decompress"].append(decompress)
 
 
 class _InMemory:

@@ -107,7 +107,7 @@ def files(peers: Process, models: dict[str, Path], cases: Sequence[sizes.Case]) 
     return rows
 
 
-def archived(peers: Process, models: dict[str, Path], cases: Sequence[archives.Case]) -> list[Results]:
+def archived(peers: Path, models: dict[str, Path], cases: Sequence[archives.Case]) -> list[Results]:
     """Files of other formats."""
     rows = []
     for case in cases:
@@ -185,7 +185,7 @@ def run(peers: Path, quick: bool) -> Results:
             "buffers": buffers(processes, datasets, models, runs),
             "tiny": tiny(processes, models, runs),
             "files": files(processes[1], models, cases),
-            "archives": archived(processes[1], models, others),
+            "archives": archived(environment.python_of(peers.absolute()), models, others),
         }
     results["loading"] = loads(models, [case for case in cases if case.name in LOADED], runs)
     results["minutes"] = round((time.monotonic() - begin) / 60, 1)

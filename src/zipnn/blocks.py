@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GGML's block types (docs/format.md, 6): blocks taken apart into fields, and put together again.
+"""GGML's block types (docs/format.md, 4.2): blocks taken apart into fields, and put together again.
 
 The fields of a tensor are coded each on its own: scales as what they are, 5- and 6-bit values as bytes,
 so that the entropy coder sees whole symbols. Any bytes survive, whatever they mean.

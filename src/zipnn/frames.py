@@ -25,6 +25,8 @@ WriteAt = Callable[[int, Buffer], None]
 
 MAGIC = b"\x9aZNF"
 LEVELS = ("fast", "default", "max")
+ZSTD = "zstd"
+"""A family beside those of `dtypes`: everything by Zstandard."""
 KIND_BYTES, KIND_NUMPY, KIND_TORCH = 0, 1, 2
 FLAG_BIG_ENDIAN = 1
 
@@ -301,12 +303,15 @@ class _Encoder:
 
     def __init__(self, spec: _Spec, read: Read, *, may_repeat: bool | None = None) -> None:
         self._spec = spec
-        self._core = _core.Encoder(spec.family, spec.size, spec.level, spec.threads, spec.shape)
-        sample = b"".join(read(offset, size) for offset, size in self._core.sample_ranges())
-        ratio = self._core.train(sample)
-        if may_repeat is None:
-            may_repeat = _may_repeat(spec, memoryview(sample))
-        self.zstd = may_repeat and _prefers_zstd(spec, read, ratio)
+        self.zstd = spec.family == ZSTD
+        ratio = 0.0
+        if not self.zstd:
+            self._core = _core.Encoder(spec.family, spec.size, spec.level, spec.threads, spec.shape)
+            sample = b"".join(read(offset, size) for offset, size in self._core.sample_ranges())
+            ratio = self._core.train(sample)
+            if may_repeat is None:
+                may_repeat = _may_repeat(spec, memoryview(sample))
+            self.zstd = may_repeat and _prefers_zstd(spec, read, ratio)
         if self.zstd:
             self._core = _core.Encoder("stored", spec.size, spec.level, spec.threads)
             self._core.set_zstd(limits.ZSTD_CHUNK_LOG2)
@@ -353,6 +358,8 @@ def _parts(spec: _Spec, read: Read, encoder: _Encoder | None = None) -> list[byt
 
 def _whole(spec: _Spec, data: memoryview, read: Read) -> bytes:
     """The frame of data that are in memory and not larger than a window."""
+    if spec.family == ZSTD:
+        return b"".join(_parts(spec, read))
     if _may_repeat(spec, data):
         encoder = _Encoder(spec, read, may_repeat=True)
         if encoder.zstd:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The golden patch (docs/format.md, 8): what a release has written is applied for ever."""
+"""The golden patch (docs/format.md, 6): what a release has written is applied for ever."""
 
 from __future__ import annotations
 

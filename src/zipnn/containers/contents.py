@@ -36,7 +36,7 @@ class Extent:
     """Bytes [offset, offset + size) of a file, elements of `dtype` (`U8`: plain bytes).
 
     `shape`: of the tensor that they are, in whose rows and columns likenesses may be found; empty if that
-    is not known.
+    is not known. `guessed`: nothing but their content says what they are.
     """
 
     offset: int
@@ -44,6 +44,7 @@ class Extent:
     dtype: str
     big_endian: bool = False
     shape: tuple[int, ...] = ()
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The bytes of a patch (docs/format.md, 8): head, a record for each tensor concerned, end."""
+"""The bytes of a patch (docs/format.md, 6): head, a record for each tensor concerned, end."""
 
 from __future__ import annotations
 

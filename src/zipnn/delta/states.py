@@ -19,7 +19,7 @@ State = Mapping[str, Any]
 """Names and the NumPy arrays or torch tensors that bear them."""
 
 PIECE = WINDOW
-"""A tensor is hashed and coded in pieces of this size (docs/format.md, 8)."""
+"""A tensor is hashed and coded in pieces of this size (docs/format.md, 6)."""
 
 _hash = _core.xxh3_64
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.containers.craft import noise, weights
+from zipnn import zstd
 from zipnn.containers.archive import limits
 from zipnn.containers.archive.planning import make_plan
 from zipnn.containers.archive.reading import Archive
@@ -244,3 +245,14 @@ def test_blocks_of_noise_are_stored_plainly() -> None:
         archive = archived(content, StoredTensor("t", kind, (whole // size * 32,), 0, whole))
         assert archive.size < len(content) * 1.001 + 500
         assert archive.read_tensor_range("t", 5, 777) == content[5:777]
+
+
+def test_a_wrong_guess_takes_no_more_than_zstandard() -> None:
+    # Floats to the eye, but each stands for one of a few, in an order that repeats at long distances.
+    rng = np.random.default_rng(4)
+    words = rng.standard_normal(300).astype(np.float32)
+    order = rng.integers(0, 300, 40_000)
+    content = words[np.tile(order, 3)].tobytes()
+    archive = archived(content)
+    packed = sum(len(zstd.compress(content[at : at + (2 << 20)])) for at in range(0, len(content), 2 << 20))
+    assert archive.size < packed + 400

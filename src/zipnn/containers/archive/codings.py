@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import blocks, deflate, dtypes
 from ...errors import CorruptError, UnsupportedVersionError, error_place
-from ...frames import FLAG_BIG_ENDIAN, FrameReader, write_frame
+from ...frames import FLAG_BIG_ENDIAN, ZSTD, FrameReader, write_frame
 from ...storage.filereader import Read, fresh_buffer
 from ..contents import Extent
 from .differences import Against, BaseData, DeltaData, parts_of
@@ -104,7 +104,7 @@ class PlainData:
 
 
 class BlockData:
-    """A frame for each field of a type of blocks (docs/format.md, 4.3)."""
+    """A frame for each field of a type of blocks (docs/format.md, 4.2)."""
 
     def __init__(self, segment: Segment, frames: list[FrameReader]) -> None:
         kind = segment.options.get("type")
@@ -201,7 +201,12 @@ def encode(data: memoryview, extent: Extent, coding: str, *, family: str, level:
         level, threads: see `frames`.
     """
     if coding != "blocks":
-        return _encode_plain(data, extent, family, level, threads)
+        frame = _encode_plain(data, extent, family, level, threads)
+        if not extent.guessed or level == "fast":
+            return frame
+        # A guess that was wrong shall not cost more than no guess.
+        packed = _encode_plain(data, Extent(0, len(data), "U8"), ZSTD, level, threads)
+        return min(frame, packed, key=len)
     fields = blocks.split(data, extent.dtype)
     parts = (_encode_plain(part, Extent(0, len(part), dtype), "", level, threads) for dtype, part in fields)
     return b"".join(parts)

@@ -106,7 +106,7 @@ def _with_gaps(typed: Iterable[Extent], source: Source) -> Iterator[Extent]:
     for extent in [*typed, Extent(source.size, 0, "U8")]:
         gap = extent.offset - at
         if gap >= limits.GAP:
-            yield from sniff(source.read, at, gap)
+            yield from (replace(extent, guessed=True) for extent in sniff(source.read, at, gap))
         elif gap:
             yield Extent(at, gap, "U8")
         if extent.size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from ...storage.filereader import fresh_buffer
@@ -110,7 +111,7 @@ class ArchiveWriter:
         data = self._buffer[: self._filled]
         for extent in sniff(lambda offset, size: data[offset : offset + size], 0, len(data)) if data else ():
             piece = data[extent.offset : extent.offset + extent.size]
-            self._writer.add_bytes(self._size + extent.offset, piece, extent)
+            self._writer.add_bytes(self._size + extent.offset, piece, replace(extent, guessed=True))
         self._size += self._filled
         self._filled = 0
 
