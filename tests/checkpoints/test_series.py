@@ -236,6 +236,8 @@ def test_what_is_no_series(tmp_path: Path) -> None:
     for every in (0, 51):
         with pytest.raises(ValueError, match="every"):
             Series(tmp_path / "new", every=every)
+    with pytest.raises(ValueError, match="level 'hard'"):
+        Series(tmp_path / "new", level="hard")
 
 
 def test_arguments(run: tuple[Series, Truth], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ..delta.files import make_delta
 from ..errors import CorruptError, FormatError, MismatchError, ZipnnError, error_place
 from ..files import archive_file, decompress_file
 from ..folders import archive_folder, restore_folder
+from ..frames import LEVELS
 from ..storage.filereader import FileReader
 from ..storage.locking import file_lock
 from .chains import base_of, opened, reader_of, tensors_of
@@ -73,12 +74,14 @@ class Series:
         threads: 0 for the default number.
 
     Raises:
-        ValueError: `every` is none of these numbers.
+        ValueError: `every` is none of these numbers, or `level` none of these words.
     """
 
     def __init__(self, folder: StrPath, *, every: int = 10, level: str = "default", threads: int = 0) -> None:
         if not 1 <= every <= LONGEST_CHAIN:
             raise ValueError(f"every is {every}: give a number from 1 to {LONGEST_CHAIN}")
+        if level not in LEVELS:
+            raise ValueError(f"level {level!r} is not known: choose from {', '.join(LEVELS)}")
         self.folder = Path(folder)
         self._every = every
         self._level = level
