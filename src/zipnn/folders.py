@@ -82,7 +82,8 @@ def archive_folder(
             )  # fmt: skip
 
         def difference(written: FileReader) -> int | None:
-            return _difference(job, Archive(written, comparison.base if comparison else None), folder)
+            with comparison.rereading() if comparison else contextlib.nullcontext() as base:
+                return _difference(job, Archive(written, base), folder)
 
         size = job.produce(folder, target, write, difference)
     return job.result(target, "compressed", folder.size, size, contents.note)

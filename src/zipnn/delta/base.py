@@ -51,7 +51,7 @@ class BaseTensors:
         self.tensors: Mapping[str, BaseTensor] = MappingProxyType(self._tensors)
         self.folders: dict[str, str] = {}
         self._hashes: dict[tuple[str, int], int] = {}
-        self._gathered: tuple[str, memoryview] = ("", memoryview(b""))
+        self._gathered: tuple[BaseTensor, memoryview] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> BaseTensors:
@@ -80,7 +80,7 @@ class BaseTensors:
         if start + size > whole:
             raise BaseMismatchError(f"tensor {tensor.name!r} has {whole} bytes, not {start + size}")
         if not source.in_order(name):
-            data = self._gather(source, name, whole, threads)[start : start + size]
+            data = self._gather(tensor, threads)[start : start + size]
         else:
             data = source.read_range(name, start, start + size, threads)
         if start % SEGMENT == 0 and size == min(SEGMENT, whole - start):
@@ -113,6 +113,11 @@ class BaseTensors:
             for t in self._tensors.values()
         }
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]
+
+    def forget(self) -> None:
+        """Keep no elements that were read: they are read from the files again."""
+        with self._lock:
+            self._gathered = None
 
     def check_unchanged(self) -> None:
         """Raise `ZipnnError` if a file is no longer what it was when it was opened."""
@@ -160,14 +165,14 @@ class BaseTensors:
                 f"not {tensor.dtype} {list(tensor.shape)}"
             )
 
-    def _gather(self, source: StoredTensors, name: str, size: int, threads: int) -> memoryview:
+    def _gather(self, tensor: BaseTensor, threads: int) -> memoryview:
         """A tensor with strides; the last one is kept, since it is asked for piece by piece."""
-        key = f"{source.path}:{name}"
+        source, name, size = self._places[tensor.name]
         with self._lock:
-            if self._gathered[0] != key:
+            if self._gathered is None or self._gathered[0] != tensor:
                 data = fresh_buffer(size)
                 source.read_into(name, data, threads)
-                self._gathered = (key, data.toreadonly())
+                self._gathered = (tensor, data.toreadonly())
             return self._gathered[1]
 
     def _content_hash(self, tensor: BaseTensor) -> int:
