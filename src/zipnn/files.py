@@ -197,6 +197,8 @@ def decompress_file(
         if kinds.holds_folder(content):
             raise FormatError(f"file {job.source}: holds a folder; restore_folder restores it")
         target = job.target(original_path(job.source))
+        if tensors is not None:
+            tensors.check_apart(target)
         if dry_run:
             return job.result(target, "would-decompress", content.original_size, reader.size)
         job.produce(

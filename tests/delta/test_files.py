@@ -248,6 +248,52 @@ def test_a_base_is_not_replaced_by_what_needs_it(base: Path, tuned_file: Path, t
         assert target.read_bytes() == before
 
 
+def test_nor_by_what_goes_to_where_no_output_was_given(tmp_path: Path) -> None:
+    made = save_shards(tmp_path / "tuned", TUNED, 2)
+    single = save(tmp_path / "single.safetensors", TUNED)
+    for model_place, base in ((made, "tuned.znn"), (single, "single.safetensors.znn")):
+        path = tmp_path / base
+        archive_file(save(tmp_path / "b.safetensors", BASE), path)
+        before = path.read_bytes()
+        with pytest.raises(ZipnnError, match=r"part of the base.*give another output"):
+            zipnn.make_delta(path, model_place, force=True)
+        assert path.read_bytes() == before
+
+
+def test_nor_by_what_is_restored(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    delta = tmp_path / "base.safetensors.znn"
+    zipnn.make_delta(base, tuned_file, delta)
+    before = base.read_bytes()
+    for restore in (
+        lambda: zipnn.apply_delta(base, delta, force=True),
+        lambda: zipnn.apply_delta(base, delta, base, force=True),
+        lambda: zipnn.decompress_file(delta, base, base=base, force=True),
+    ):
+        with pytest.raises(ZipnnError, match=r"part of the base.*give another output"):
+            restore()
+        assert base.read_bytes() == before
+
+
+def test_a_model_that_is_its_base_is_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(base)
+    folder = save_shards(tmp_path / "folder", BASE, 2)
+    for one, other in ((base, base), (base, tmp_path / "link"), (folder, folder)):
+        with pytest.raises(ZipnnError, match="are the same"):
+            zipnn.make_delta(one, other, tmp_path / "delta.znn")
+    assert not (tmp_path / "delta.znn").exists()
+
+
+def test_archives_of_folders_are_restored_first(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    folder = save_shards(tmp_path / "folder", TUNED, 2)
+    zipnn.archive_folder(folder, tmp_path / "whole.znn")
+    zipnn.make_delta(base, folder, tmp_path / "delta.znn")
+    for name, way in (("whole.znn", "decompress"), ("delta.znn", "apply")):
+        for pair in ((tmp_path / name, tuned_file), (base, tmp_path / name)):
+            with pytest.raises(FormatError, match=rf"a folder's .*restore it \(zipnn {way}\)"):
+                zipnn.make_delta(*pair, tmp_path / "none.znn")
+    assert not (tmp_path / "none.znn").exists()
+
+
 def test_blocks_of_quantised_values(tmp_path: Path) -> None:
     gguf = pytest.importorskip("gguf")
     rng = np.random.default_rng(2)

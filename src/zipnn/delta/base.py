@@ -25,7 +25,7 @@ from ..containers.originals import open_original
 from ..containers.readers import read_contents
 from ..errors import BaseMismatchError, BaseRequiredError, FormatError, ZipnnError
 from ..storage.filereader import FileReader, fresh_buffer
-from ..storage.locations import Place, place_of
+from ..storage.locations import Place, are_same, place_of
 from ..storage.opening import Location
 
 _INDEX = ".safetensors.index.json"
@@ -126,12 +126,10 @@ class BaseTensors:
 
     def check_apart(self, output: Place) -> None:
         """Raise `ZipnnError` if `output` is a file of the base, which would be lost."""
-        if isinstance(output, Path) and output.exists():
-            for reader in self._readers:
-                if isinstance(reader.path, Path) and os.path.samefile(reader.path, output):
-                    raise ZipnnError(
-                        f"file {output}: part of the base, without which no difference can be read"
-                    )
+        if any(are_same(output, reader.path) for reader in self._readers):
+            raise ZipnnError(
+                f"file {output}: part of the base, which every difference to it needs; give another output"
+            )
 
     def add_file(self, reader: FileReader, folder: str = "") -> None:
         """Add a file's tensors, as far as their names are free.
@@ -227,9 +225,18 @@ def open_base(base: BaseLike) -> BaseTensors:
     return tensors
 
 
-def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
-    """Add a folder's safetensors files, or if there are none its files of any other format."""
+def _add_folder(
+    tensors: BaseTensors, root: Path, relative: str = "", ancestors: tuple[tuple[int, int], ...] = ()
+) -> None:
+    """Add a folder's safetensors files, or if there are none its files of any other format.
+
+    Links are followed, but for those to a folder that contains them.
+    """
     folder = root / relative
+    status = os.stat(folder)
+    identity = (status.st_dev, status.st_ino)
+    if identity in ancestors:
+        return
     names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
     files = [name for name in names if (folder / name).is_file()]
     weights = [name for name in files if name.endswith(kinds.SUFFIX)]
@@ -240,7 +247,7 @@ def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
             tensors.add_file(open_original(folder / name), relative)
     for name in names:
         if (folder / name).is_dir():
-            _add_folder(tensors, root, posixpath.join(relative, name))
+            _add_folder(tensors, root, posixpath.join(relative, name), (*ancestors, identity))
 
 
 def _shards(path: Path) -> set[str]:
