@@ -60,8 +60,7 @@ def archive_folder(
         OutputExistsError, OSError: see `compress_file`.
     """
     root = local_path(place_of(source))
-    beside = root.resolve().with_name(root.resolve().name + SUFFIX)
-    target: Place = beside if output is None else place_of(output)
+    target = archived_path(root) if output is None else place_of(output)
     if isinstance(target, Path) and target.resolve().is_relative_to(root.resolve()):
         raise ZipnnError(f"{target} and {root}: the archive must not lie in the folder")
     job = Conversion(root, target, threads, force, False, False, dry_run, progress)
@@ -82,7 +81,8 @@ def archive_folder(
             )  # fmt: skip
 
         def difference(written: FileReader) -> int | None:
-            return _difference(job, Archive(written, comparison.base if comparison else None), folder)
+            with comparison.rereading() if comparison else contextlib.nullcontext() as base:
+                return _difference(job, Archive(written, base), folder)
 
         size = job.produce(folder, target, write, difference)
     return job.result(target, "compressed", folder.size, size, contents.note)
@@ -133,6 +133,11 @@ def restore_folder(
             os.rename(folder, target)
             sync_folder(target.parent)
     return job.result(target, "decompressed", archive.original_size, archive.size)
+
+
+def archived_path(folder: Path) -> Path:
+    """Where the archive of a folder goes: beside it, or beside what a link to it leads to."""
+    return folder.resolve().with_name(folder.resolve().name + SUFFIX)
 
 
 def _listed(root: Path) -> tuple[list[str], tuple[str, ...]]:

@@ -98,3 +98,10 @@ def local_path(place: Place) -> Path:
     if isinstance(place, Url):
         raise TypeError(f"{place}: a path of this machine is needed")
     return place
+
+
+def are_same(one: Place, other: Place) -> bool:
+    """Whether two places are one file or folder, by whatever names and links."""
+    if isinstance(one, Url) or isinstance(other, Url):
+        return one == other
+    return one.exists() and other.exists() and os.path.samefile(one, other)
