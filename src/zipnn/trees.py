@@ -314,7 +314,7 @@ def _check_output(source: Path, output: Path, force: bool) -> None:
             f"{output} and {source}: the output must not lie in the source, nor the source in it"
         )
     if os.path.lexists(output) and not output.is_dir():
-        raise OutputExistsError(f"{output} exists and is not a folder")
+        raise OutputExistsError(f"{output} exists and is not a folder", replaceable=False)
     if output.is_dir() and any(output.iterdir()) and not force:
         raise OutputExistsError(f"{output} is not empty; use force to write into it")
 
