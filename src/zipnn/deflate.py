@@ -101,6 +101,11 @@ def recreate(pieces: Iterable[Buffer], parameters: Parameters) -> Iterator[bytes
     yield deflater.finish()
 
 
+def most_bytes(inflated_size: int) -> int:
+    """More than the streams of zlib take for so many bytes: stored blocks add a few to each 16 KiB."""
+    return inflated_size + inflated_size // 100 + 1024
+
+
 def find_parameters(read: Read, size: int, inflated_size: int, cap: int | None = None) -> Parameters | None:
     """The settings with which `recreate` makes this stream, or None where there are none or it is damaged.
 
