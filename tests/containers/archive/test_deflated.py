@@ -15,9 +15,10 @@ import zipnn
 from tests.containers.archive.test_reading import with_index
 from tests.containers.archive.test_segments import Bytes
 from zipnn import deflate
-from zipnn.containers.archive import limits, reading
+from zipnn.containers.archive import limits, reading, segments
+from zipnn.containers.archive.planning import Part
 from zipnn.containers.archive.reading import Archive, open_archive
-from zipnn.containers.archive.writing import write_archive
+from zipnn.containers.archive.writing import estimate_archive, write_archive
 from zipnn.containers.contents import Contents, Deflated, Extent
 from zipnn.errors import CorruptError
 from zipnn.files import compress_file, decompress_file
@@ -97,6 +98,31 @@ def test_frames_of_both_orders_in_one_stream(monkeypatch: pytest.MonkeyPatch) ->
     assert b"".join(map(bytes, made.windows())) == stream
     for start, stop in [(0, len(data)), (3, 6), (99_999, 100_007), (len(big) - 3, len(big) + 9), (5, 5)]:
         assert made.inflated_range(start, stop) == data[start:stop]  # type: ignore[attr-defined]
+
+
+def test_a_member_nobody_can_make_again_is_gathered_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEGMENT", 1 << 16)
+    monkeypatch.setattr("zipnn.containers.archive.writing._BATCH", 1 << 17)
+    gathered: list[int] = []
+    most: list[int] = []
+    gather = segments.gather
+
+    def counted(source: Any, part: Part) -> segments.Work:
+        gathered.append(part.size)
+        return gather(source, part)
+
+    class Sink(Bytes):
+        def write(self, data: bytes) -> None:
+            most.append(sum(gathered))
+            gathered.clear()
+            super().write(data)
+
+    monkeypatch.setattr(segments, "gather", counted)
+    stream = raw_deflate(FLOATS.tobytes(), bits=13)
+    sink = Sink()
+    write_archive(Bytes(stream), sink, level="fast", contents=contents_of(stream, FLOATS.nbytes))
+    assert b"".join(bytes(piece) for _, piece in Archive(sink).original_pieces()) == stream
+    assert max(most) <= 1 << 17 < len(stream)
 
 
 def lying(size: int, folder: Path, **more: object) -> Path:
@@ -193,3 +219,27 @@ def test_streams_are_read_side_by_side(made: list[int], tmp_path: Path) -> None:
         for shift in range(0, 3000, 1000):
             for start in range(shift, len(content) - 1000, 20_000):
                 assert archive.read_range(start, start + 1000) == content[start : start + 1000]
+
+
+@pytest.mark.parametrize("bits", [15, 13], ids=["made again", "kept"])
+def test_an_estimate_looks_into_members(bits: int) -> None:
+    smooth = np.cumsum(FLOATS).astype("<f4").tobytes()
+    stream = raw_deflate(smooth, bits)
+    contents = contents_of(stream, len(smooth))
+    sink = Bytes()
+    write_archive(Bytes(stream), sink, level="default", contents=contents)
+    estimate = estimate_archive(Bytes(stream), level="default", contents=contents)
+    assert abs(estimate - sink.size) < 0.04 * len(stream)
+    assert (sink.size < 0.93 * len(stream)) == (bits == 15)
+
+
+def test_an_estimate_of_what_is_damaged_or_lies(tmp_path: Path) -> None:
+    stream = raw_deflate(FLOATS.tobytes())
+    for content, size in [
+        (b"\xff" + stream, 480_000),
+        (stream, 479_999),
+        (stream, 1 << 50),
+        (stream[:90], 480_000),
+    ]:
+        estimate = estimate_archive(Bytes(content), level="fast", contents=contents_of(content, size))
+        assert 0 < estimate < len(content) + 1000
