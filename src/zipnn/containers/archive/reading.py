@@ -227,7 +227,9 @@ class Archive:
         """All data of a segment that is asked for again and again, or of which no part comes alone."""
         key = (segment.at, segment.length)
         with self._lock:
-            data = self._pools.get(key)
+            data = self._pools.pop(key, None)
+            if data is not None:
+                self._pools[key] = data  # the last one used goes last
         if data is None:
             data = self._open(segment, self._reader.read).read_range(0, segment.size, threads).toreadonly()
             with self._lock:
@@ -280,7 +282,7 @@ class Archive:
 
     def _index_text(self, at: int, length: int) -> bytes:
         frame = FrameReader(lambda offset, size: self._reader.read(at + offset, size), length)
-        allowed = min(limits.INDEX_LARGEST, limits.INDEX_SMALLEST + limits.INDEX_EXPANSION * length)
+        allowed = limits.index_allowed(length)
         if frame.head.data_size > allowed or frame.head.reference is not None:
             raise CorruptError(f"{frame.head.data_size} bytes, at most {allowed} are allowed")
         text = fresh_buffer(frame.head.data_size)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from ... import _core, deflate
+from ...errors import ZipnnError
 from ...frames import write_frame
 from ...storage.filereader import Source, fresh_buffer
 from ..contents import Deflated, Extent
@@ -132,9 +133,12 @@ class SegmentWriter:
         return None
 
     def finish(self, index: Index) -> int:
-        """Write the index, which has the segments written, and the footer. Returns the archive's size."""
-        text = to_json(index)
-        frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+        """Write the index, which has the segments written, and the footer. Returns the archive's size.
+
+        Raises:
+            ZipnnError: the index is larger than readers take.
+        """
+        frame = _index_frame(to_json(index))
         at = self.position
         self._write(frame)
         place = struct.pack("<QQ", at, len(frame))
@@ -189,6 +193,19 @@ class SegmentWriter:
     def _write(self, data: bytes) -> None:
         self.sink.write(data)
         self.position += len(data)
+
+
+def _index_frame(text: bytes) -> bytes:
+    """The frame of the index: one that readers take, who do not trust what expands too far."""
+    if len(text) > limits.INDEX_LARGEST:
+        raise ZipnnError(
+            f"its index has {len(text)} bytes, at most {limits.INDEX_LARGEST} are possible: "
+            "put fewer parts into one archive"
+        )
+    frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+    if len(text) <= limits.index_allowed(len(frame)):
+        return frame
+    return write_frame(text, dtype="U8", shape=(len(text),), align=8, family="stored", level="fast")
 
 
 def gather(source: Source, part: Part) -> Work:
