@@ -29,7 +29,15 @@ class UnsupportedVersionError(FormatError):
 
 
 class OutputExistsError(ZipnnError, FileExistsError):
-    """The output is there already and `force` was not given."""
+    """The output is there already and `force` was not given, or what is there is not replaced at all.
+
+    Attributes:
+        replaceable: whether `force` would replace it.
+    """
+
+    def __init__(self, message: str = "", *, replaceable: bool = True) -> None:
+        super().__init__(message)
+        self.replaceable = replaceable
 
 
 class MismatchError(ZipnnError):

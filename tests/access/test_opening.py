@@ -126,6 +126,21 @@ def test_views_with_strides(opened: Make, view: np.ndarray[Any, Any]) -> None:
         assert got.flags.c_contiguous
 
 
+def test_the_stride_of_an_axis_of_one_element_says_nothing(opened: Make) -> None:
+    row = WEIGHTS[0, 0]
+    file = opened(row.tobytes(), StoredTensor("v", "F32", (1, 4), 0, 16, (1 << 62, 1)))
+    assert (file.get_tensor("v") == row[None]).all()
+    assert (file.get_slice("v")[0, 1:] == row[1:]).all()
+
+
+@pytest.mark.parametrize("dtype", ["Q4_0", "NOBODYS", "torch:complex32", "F4"])
+def test_strides_need_elements_of_known_size(opened: Make, dtype: str) -> None:
+    file = opened(bytes(1000), StoredTensor("v", dtype, (32, 2), 0, 1000, (1, 32)))
+    for get in (file.get_tensor, file.get_slice, file.get_bytes):
+        with pytest.raises(FormatError, match="cannot have strides"):
+            get("v")
+
+
 @given(st.data())
 def test_any_strides_and_selections(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))

@@ -218,3 +218,15 @@ def test_any_pieces_are_covered(data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, min(20, len(content))))
     size = data.draw(st.integers(0, len(content) - offset))
     sniffed(content, offset, size)
+
+
+@pytest.mark.parametrize("rest", range(21))
+@pytest.mark.parametrize("offset", range(9))
+def test_a_few_bytes_may_be_left_behind_whole_spans(
+    offset: int, rest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = 32 << 10
+    monkeypatch.setattr("zipnn.containers.sniffing._SPAN", span)
+    content = bytes(offset) + floats(2 * span // 4).tobytes() + b"a rest of a few bytes"[:rest]
+    found = main_parts(sniffed(content, offset))
+    assert [extent.dtype for extent in found] == ["F32"]

@@ -8,7 +8,6 @@ as bytes, a row of blocks being the last dimension.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from .. import deflate, dtypes
 from ..arrays.dtype_names import numpy_dtype
 from ..arrays.frameworks import Framework
 from ..containers.contents import Contents, Deflated, StoredTensor
+from ..containers.readers.placing import element_count
 from ..errors import CorruptError, FormatError, ZipnnError, error_place
 from ..limits import READ_AT_ONCE
 from ..storage.filereader import FileReader, fresh_buffer
@@ -191,7 +191,8 @@ class StoredTensors:
             view = np.lib.stride_tricks.as_strided(
                 _units(span, item),
                 tuple(len(pick) for pick in picks),
-                tuple(pick.step * stride * item for pick, stride in pairs),
+                # Where one is picked, the stride says nothing, and may be beyond what can be multiplied.
+                tuple(pick.step * stride * item if len(pick) > 1 else 0 for pick, stride in pairs),
                 writeable=False,
             )
             _units(out, item).reshape(view.shape)[...] = view
@@ -208,6 +209,8 @@ class StoredTensors:
                         f"the file has {tensor.size}"
                     )
                 return
+            if not dtypes.named(tensor.dtype).bits and not tensor.dtype.startswith("numpy:"):
+                raise FormatError(f"elements of {tensor.dtype} are of unknown size, and cannot have strides")
             reach = _reach(tensor)
             if reach is None or reach * _item_size(tensor.dtype) > tensor.size:
                 raise FormatError(
@@ -273,13 +276,13 @@ def is_block_type(dtype: str) -> bool:
 def _as_array(tensor: StoredTensor, name: str) -> ModelTensor:
     """The tensor with a dtype and shape that frameworks have."""
     if not is_block_type(tensor.dtype):
-        known, count = dtypes.named(tensor.dtype), math.prod(tensor.shape)
+        known, count = dtypes.named(tensor.dtype), element_count(tensor.shape)
         try:
             size = known.size(count) if known.bits else count * _item_size(tensor.dtype)
         except ZipnnError:  # a dtype that cannot be had here: whoever asks for the tensor will hear of it
             size = tensor.size
         return ModelTensor(name, tensor.dtype, tensor.shape, size)
-    rows = math.prod(tensor.shape[:-1])
+    rows = element_count(tensor.shape[:-1])
     if rows < 1 or tensor.size % rows:
         return ModelTensor(name, "U8", (tensor.size,), tensor.size)
     return ModelTensor(name, "U8", (*tensor.shape[:-1], tensor.size // rows), tensor.size)

@@ -90,7 +90,7 @@ def hint_of(error: Exception) -> str:
     if isinstance(error, UsageError):
         return error.hint
     if isinstance(error, OutputExistsError):
-        return "--force replaces files, -o writes elsewhere"
+        return ("--force replaces files, " if error.replaceable else "") + "-o writes elsewhere"
     if isinstance(error, UnsupportedVersionError):
         return "pip install --upgrade zipnn"
     if isinstance(error, BaseRequiredError):

@@ -6,6 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def is_text(value: object) -> bool:
+    """Whether it is a string that UTF-8 can express (Python's may hold half a surrogate pair)."""
+    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
     """A tensor and the bytes that hold it.

@@ -112,9 +112,12 @@ def _all_segments(read: Read, start: int, stop: int) -> Iterator[_Segment]:
     block = _LARGEST_BLOCK
     while block > _SMALLEST_BLOCK and (stop - start) // block < _BLOCKS:
         block //= 2
-    for at in range(start, stop, _SPAN):
-        # A last block may be longer than others by what is left.
-        yield from _segments(read, at, min(at + _SPAN, stop), block)
+    at = start
+    while at < stop:
+        # A last block may be longer than others by what is left; a span of less than a block has none.
+        end = at + _SPAN if stop - at >= _SPAN + block else stop
+        yield from _segments(read, at, end, block)
+        at = end
 
 
 def _segments(read: Read, start: int, stop: int, block: int) -> Iterator[_Segment]:

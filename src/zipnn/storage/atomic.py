@@ -167,9 +167,10 @@ def check_free(target: Path) -> None:
 def check_replaceable(target: Path) -> None:
     """Raise `OutputExistsError` if `target` is what no file may replace: a folder, a device, a pipe."""
     if target.is_dir():
-        raise OutputExistsError(f"{target} is a folder")
+        raise OutputExistsError(f"{target} is a folder", replaceable=False)
     if target.exists() and not target.is_file():
-        raise OutputExistsError(f"{target} is not a regular file: outputs are files of their own")
+        message = f"{target} is not a regular file: outputs are files of their own"
+        raise OutputExistsError(message, replaceable=False)
 
 
 def sync_folder(folder: Path) -> None:

@@ -210,3 +210,22 @@ def test_errors_name_the_segment(small: bytes, tmp_path: Path) -> None:
         assert file.read_range(0, 500) == b"some words, " * 41 + b"some wor"
         with pytest.raises(CorruptError, match=rf"file {path}: segment at 500: "):
             file.read_range(499, 501)
+
+
+def test_pools_that_are_used_again_stay_longest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = [bytes([number]) * 20 for number in range(3)]
+    frames = [write_frame(pool, dtype="U8", shape=(20,)) for pool in data]
+    places = [16 + sum(map(len, frames[:number])) for number in range(3)]
+    pools = [
+        {"at": at, "length": len(frame), "pieces": [[10 * number, 10], [20, 10]]}
+        for number, (at, frame) in enumerate(zip(places, frames, strict=True))
+    ]
+    path = with_index({**INDEX, "size": 60, "segments": pools}, b"".join(frames), tmp_path)
+    monkeypatch.setattr("zipnn.containers.archive.reading._POOLS_KEPT", 40)
+    decoded: list[int] = []
+    with open_archive(path) as file:
+        opened = file._open
+        monkeypatch.setattr(file, "_open", lambda *args: decoded.append(args[0].offset) or opened(*args))
+        for number in (0, 1, 0, 2, 0, 1):
+            assert file.read_range(10 * number, 10 * number + 10) == data[number][:10]
+    assert decoded == [0, 10, 20, 10]

@@ -256,3 +256,13 @@ def test_a_wrong_guess_takes_no_more_than_zstandard() -> None:
     archive = archived(content)
     packed = sum(len(zstd.compress(content[at : at + (2 << 20)])) for at in range(0, len(content), 2 << 20))
     assert archive.size < packed + 400
+
+
+def test_a_tensor_in_a_member_names_no_bytes_of_the_file() -> None:
+    """Its offset counts in what the member inflates to: what lies there in the file may be joined."""
+    content = FLOATS[:10_000].tobytes() * 3
+    parts = tuple(Extent(at, 40_000, "F32") for at in range(0, 120_000, 40_000))
+    inside = StoredTensor("t", "F32", (10_000,), 40_000, 40_000, member=0)
+    plans = [make_plan(Bytes(content), Contents("test", tensors, parts)) for tensors in ((), (inside,))]
+    assert plans[0] == plans[1]
+    assert len(plans[0][0].extents) == 3

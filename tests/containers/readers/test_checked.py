@@ -51,6 +51,7 @@ BAD = {
     "negative strides": Contents("x", (tensor(strides=(-3, 1)),)),
     "no dtype": Contents("x", (tensor(dtype=""),)),
     "a long dtype": Contents("x", (tensor(dtype="x" * 33),)),
+    "more elements than there can be": Contents("x", (tensor(dtype="NEW", shape=(1 << 40, 1 << 40)),)),
     "half a surrogate pair": Contents("x", (tensor(name="\ud800"),)),
     "no text": Contents("x", (tensor(name=b"t"),)),
     "no such member": Contents("x", (tensor(member=1),), (), (MEMBER,)),

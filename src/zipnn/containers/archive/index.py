@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import CorruptError, UnsupportedVersionError
-from ..contents import StoredTensor
+from ...limits import MAX_DTYPE_NAME
+from ..contents import StoredTensor, is_text
+from ..readers.placing import is_countable, is_shape
 from .differences import BaseRecord, BaseTensor
 from .limits import SEGMENT
 
@@ -111,7 +114,7 @@ class Index:
 
 def to_json(index: Index) -> bytes:
     """The data of the index frame."""
-    document: dict[str, Any] = {"name": index.name, "size": index.size, "format": index.format}
+    document: dict[str, Any] = {"name": _for_people(index.name), "size": index.size, "format": index.format}
     document["segments"] = [_segment_entry(segment) for segment in index.segments]
     if index.tensors:
         document["tensors"] = [_tensor_entry(name, tensor) for name, tensor in index.tensors.items()]
@@ -120,8 +123,12 @@ def to_json(index: Index) -> bytes:
         document["folders"] = list(index.folders)
     if index.base is not None:
         document["base"] = _base_entry(index.base)
-    # A name need not be UTF-8; it is there for people, so what cannot be written is replaced.
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _for_people(name: str) -> str:
+    """The name of a file or folder need not be UTF-8; what cannot be written is replaced."""
+    return name.encode(errors="replace").decode()
 
 
 def _segment_entry(segment: Segment) -> dict[str, Any]:
@@ -161,7 +168,7 @@ def _member_entry(member: Member) -> dict[str, Any]:
 
 def _base_entry(base: BaseRecord) -> dict[str, Any]:
     tensors = [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape)} for t in base.tensors]
-    return {"name": base.name, "id": base.id, "count": base.count, "tensors": tensors}
+    return {"name": _for_people(base.name), "id": base.id, "count": base.count, "tensors": tensors}
 
 
 def parse(text: bytes, frames_end: int) -> Index:
@@ -184,6 +191,7 @@ def parse(text: bytes, frames_end: int) -> Index:
         tensors = _tensors(document.get("tensors", []), size, len(segments))
         members = _members(document.get("files", []), size) if form == "folder" else ()
         folders = tuple(_relative(entry) for entry in document.get("folders", []))
+        _check_paths([member.name for member in members], folders)
         base = _base(document["base"]) if "base" in document else None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
         if isinstance(error, CorruptError | UnsupportedVersionError):
@@ -199,9 +207,30 @@ def _number(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not is_text(value):
         raise CorruptError(f"{value!r} where a text should be")
-    return value
+    return str(value)
+
+
+def _dtype(value: Any) -> str:
+    name = _text(value)
+    if not 1 <= len(name.encode()) <= MAX_DTYPE_NAME:
+        raise CorruptError(f"{name!r} where a dtype should be")
+    return name
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    shape = _strides(value)
+    if not is_countable(shape):
+        raise CorruptError(f"{value!r} where a shape should be")
+    return shape
+
+
+def _strides(value: Any) -> tuple[int, ...]:
+    numbers = tuple(value) if isinstance(value, list) else None
+    if not is_shape(numbers):
+        raise CorruptError("no shape, or no strides, where there should be some")
+    return numbers or ()
 
 
 def _piece_entries(pieces: Iterable[Piece]) -> list[list[int]]:
@@ -273,11 +302,11 @@ def _tensors(entries: list[dict[str, Any]], size: int, segments: int) -> dict[st
         name, strides, segment = _text(entry["name"]), entry.get("strides"), entry.get("segment")
         tensor = StoredTensor(
             name,
-            _text(entry["dtype"]),
-            tuple(map(_number, entry["shape"])),
+            _dtype(entry["dtype"]),
+            _shape(entry["shape"]),
             _number(entry["offset"]),
             _number(entry["size"]),
-            None if strides is None else tuple(map(_number, strides)),
+            None if strides is None else _strides(strides),
             bool(entry.get("big_endian", False)),
             None if segment is None else _number(segment),
         )
@@ -294,14 +323,27 @@ def _members(entries: list[dict[str, Any]], size: int) -> tuple[Member, ...]:
         name, length = _relative(entry["name"]), _number(entry["size"])
         members.append(Member(name, at, length, _text(entry["format"]), bool(entry.get("executable", False))))
         at += length
-    if at != size or len({member.name for member in members}) != len(members):
+    if at != size:
         raise CorruptError("the files do not add up")
     return tuple(members)
 
 
+def _check_paths(files: Iterable[str], folders: Iterable[str]) -> None:
+    """Check that each file is there once, and nothing in it: neither a file nor a folder."""
+    # Behind a path, in this order, come itself as a folder and what lies in it.
+    paths = sorted(
+        [(name.replace("/", "\0"), True) for name in files]
+        + [(name.replace("/", "\0"), False) for name in folders],
+        key=lambda path: (path[0], not path[1]),
+    )
+    for (path, is_file), (following, _) in itertools.pairwise(paths):
+        if is_file and (following == path or following.startswith(path + "\0")):
+            raise CorruptError(f"the file {path.replace(chr(0), '/')!r} is there twice, or a folder, too")
+
+
 def _base(entry: dict[str, Any]) -> BaseRecord:
     tensors = tuple(
-        BaseTensor(_text(tensor["name"]), _text(tensor["dtype"]), tuple(map(_number, tensor["shape"])))
+        BaseTensor(_text(tensor["name"]), _dtype(tensor["dtype"]), _shape(tensor["shape"]))
         for tensor in entry["tensors"]
     )
     return BaseRecord(_text(entry["name"]), _text(entry["id"]), _number(entry["count"]), tensors)

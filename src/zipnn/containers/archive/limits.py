@@ -21,5 +21,9 @@ GAP = 64 << 10
 WORTH_SHARING = 64
 """Smaller equal parts are stored again rather than referred to."""
 
-INDEX_SMALLEST, INDEX_LARGEST, INDEX_EXPANSION = 1 << 20, 256 << 20, 256
-"""How large an index may become when it is decoded: by its frame's size, but within bounds."""
+INDEX_SMALLEST, INDEX_LARGEST, INDEX_EXPANSION = 1 << 20, 256 << 20, 32
+
+
+def index_allowed(length: int) -> int:
+    """How large an index may become when it is decoded, whose frame has `length` bytes."""
+    return min(INDEX_LARGEST, INDEX_SMALLEST + INDEX_EXPANSION * length)

@@ -61,7 +61,7 @@ def make_plan(source: Source, contents: Contents) -> list[Part]:
     compressed = [Extent(member.offset, member.size, "U8") for member in deflated]
     typed = list(_disjoint([*compressed, *_typed(contents)]))
     members = {(member.offset, member.size): member for member in deflated}
-    named = {tensor.offset for tensor in contents.tensors}
+    named = {tensor.offset for tensor in contents.tensors if tensor.member is None}
     parts: list[Part] = []
     small: list[Extent] = []
     loose: list[Extent] = []

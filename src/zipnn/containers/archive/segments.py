@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from ... import _core, deflate
+from ...errors import ZipnnError
 from ...frames import write_frame
 from ...storage.filereader import Source, fresh_buffer
 from ..contents import Deflated, Extent
@@ -118,7 +119,7 @@ class SegmentWriter:
             return False
         at = self.position
         pieces = deflate.inflate(read, member.size, member.inflated_size)
-        for data, extent in _runs(pieces, member):
+        for data, extent in runs(pieces, member):
             self._write(self._frames_of(data, extent, "plain", self.threads))
         self.segments.append(
             Segment(
@@ -132,9 +133,12 @@ class SegmentWriter:
         return None
 
     def finish(self, index: Index) -> int:
-        """Write the index, which has the segments written, and the footer. Returns the archive's size."""
-        text = to_json(index)
-        frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+        """Write the index, which has the segments written, and the footer. Returns the archive's size.
+
+        Raises:
+            ZipnnError: the index is larger than readers take.
+        """
+        frame = _index_frame(to_json(index))
         at = self.position
         self._write(frame)
         place = struct.pack("<QQ", at, len(frame))
@@ -191,6 +195,19 @@ class SegmentWriter:
         self.position += len(data)
 
 
+def _index_frame(text: bytes) -> bytes:
+    """The frame of the index: one that readers take, who do not trust what expands too far."""
+    if len(text) > limits.INDEX_LARGEST:
+        raise ZipnnError(
+            f"its index has {len(text)} bytes, at most {limits.INDEX_LARGEST} are possible: "
+            "put fewer parts into one archive"
+        )
+    frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
+    if len(text) <= limits.index_allowed(len(frame)):
+        return frame
+    return write_frame(text, dtype="U8", shape=(len(text),), align=8, family="stored", level="fast")
+
+
 def gather(source: Source, part: Part) -> Work:
     """The bytes of a part. Those of a pool follow each other, equal ones once."""
     first = part.extents[0]
@@ -211,7 +228,7 @@ def gather(source: Source, part: Part) -> Work:
     return Work(tuple(pieces), buffer[:used], first, part.coding)
 
 
-def _runs(pieces: Iterator[memoryview], member: Deflated) -> Iterator[tuple[memoryview, Extent]]:
+def runs(pieces: Iterator[memoryview], member: Deflated) -> Iterator[tuple[memoryview, Extent]]:
     """What a member holds, in runs of one type that a segment's frame can hold."""
     pending = bytearray()
     for run in _typed_runs(member):

@@ -73,7 +73,7 @@ def _next_frame(stream: _Stream, offset: int, threads: int) -> tuple[memoryview,
     """What a frame holds, decoded, and its size. The last one is the index."""
     frame = FrameReader(stream.peek, stream.available(HEAD_PREFIX), exact=False)
     size, length = frame.head.data_size, frame.head.frame_size
-    allowed = max(limits.SEGMENT, min(limits.INDEX_LARGEST, limits.INDEX_EXPANSION * length))
+    allowed = max(limits.SEGMENT, limits.index_allowed(length))
     if frame.head.reference is not None or size > allowed or length > _LARGEST:
         raise CorruptError("not what an archive consists of")
     # All of the frame is here before memory is asked for that only its head justifies.

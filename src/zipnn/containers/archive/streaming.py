@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 
+from ...frames import check_arguments
 from ...storage.filereader import fresh_buffer
-from ..contents import Extent, StoredTensor
+from ..contents import Extent, StoredTensor, is_text
+from ..readers.placing import is_countable, is_shape
 from ..sniffing import sniff
 from . import limits
 from .index import Index
@@ -71,14 +73,21 @@ class ArchiveWriter:
             shape: in elements.
 
         Raises:
-            ValueError: there is one of that name, or the size does not fit.
+            ValueError: there is one of that name, name or dtype are not text that UTF-8 can express, or
+                the size does not fit. Nothing has been added then.
         """
         self._check_open()
         if name in self._tensors:
             raise ValueError(f"there is a tensor {name!r} already")
+        if not is_text(name) or not is_text(dtype):
+            raise ValueError(f"tensor {name!r} of dtype {dtype!r}: UTF-8 cannot express this")
+        extents = tuple(shape)
+        if not is_shape(extents) or not is_countable(extents):
+            raise ValueError(f"tensor {name!r}: there is no shape {extents}")
+        view = memoryview(data).cast("B") if math.prod(extents) else memoryview(b"")
+        check_arguments(len(view), dtype, extents, self._writer.level, self._writer.threads)
         self._flush()
-        view = memoryview(data).cast("B") if math.prod(shape) else memoryview(b"")
-        self._tensors[name] = StoredTensor(name, dtype, tuple(shape), self._size, len(view))
+        self._tensors[name] = StoredTensor(name, dtype, extents, self._size, len(view))
         start = self._size
         for extent in cut(Extent(start, len(view), dtype)):
             piece = view[extent.offset - start :][: extent.size]

@@ -9,8 +9,8 @@ from dataclasses import replace
 from ... import dtypes
 from ...errors import CorruptError, FormatError
 from ...limits import MAX_DTYPE_NAME
-from ..contents import Contents, Extent, StoredTensor
-from .placing import element_count, is_shape, span
+from ..contents import Contents, Extent, StoredTensor, is_text
+from .placing import element_count, is_countable, is_shape, span
 
 
 def checked(contents: Contents, file_size: int) -> Contents:
@@ -44,9 +44,9 @@ def _room(contents: Contents, member: int | None, file_size: int) -> int:
 
 def _check_tensor(tensor: StoredTensor, room: int) -> None:
     what = f"tensor {tensor.name!r}"
-    if not _is_text(tensor.name):
+    if not is_text(tensor.name):
         raise FormatError(f"{what}: the name is not text")
-    if not _is_text(tensor.dtype) or not 1 <= len(tensor.dtype.encode()) <= MAX_DTYPE_NAME:
+    if not is_text(tensor.dtype) or not 1 <= len(tensor.dtype.encode()) <= MAX_DTYPE_NAME:
         raise FormatError(f"{what}: dtype {tensor.dtype!r}")
     _check_place(what, tensor.offset, tensor.size, room)
     strides = tensor.strides
@@ -54,6 +54,8 @@ def _check_tensor(tensor: StoredTensor, room: int) -> None:
         raise FormatError(f"{what}: the shape {tensor.shape} or the strides {strides}")
     if strides is not None and len(strides) != len(tensor.shape):
         raise FormatError(f"{what}: {len(tensor.shape)} dimensions, {len(strides)} strides")
+    if not is_countable(tensor.shape):
+        raise FormatError(f"{what}: the shape {tensor.shape} has more elements than can be counted")
     known = dtypes.BY_NAME.get(tensor.dtype)
     if known is not None:
         count = element_count(tensor.shape) if strides is None else span(tensor.shape, strides)
@@ -103,10 +105,6 @@ def _check_apart(places: Iterable[tuple[int, int]]) -> None:
         if offset < end:
             raise FormatError(f"what lies at byte {offset} overlaps what ends at {end}")
         end = offset + size
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value))
 
 
 def _uniquely_named(tensors: tuple[StoredTensor, ...]) -> tuple[StoredTensor, ...]:

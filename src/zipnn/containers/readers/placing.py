@@ -32,6 +32,11 @@ def element_count(shape: Iterable[int]) -> int:
     return count
 
 
+def is_countable(shape: Iterable[int]) -> bool:
+    """Whether there are fewer than 2^63 elements: as many as anything has."""
+    return element_count(shape) < _MAX_EXTENT
+
+
 def c_order(shape: Sequence[int]) -> tuple[int, ...]:
     """Strides in elements of an array without holes whose last index varies fastest."""
     strides = [1] * len(shape)
