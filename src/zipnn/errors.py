@@ -29,15 +29,11 @@ class UnsupportedVersionError(FormatError):
 
 
 class OutputExistsError(ZipnnError, FileExistsError):
-    """The output is there already and `force` was not given, or what is there is not replaced at all.
+    """The output is there already and `force` was not given."""
 
-    Attributes:
-        replaceable: whether `force` would replace it.
-    """
 
-    def __init__(self, message: str = "", *, replaceable: bool = True) -> None:
-        super().__init__(message)
-        self.replaceable = replaceable
+class OutputInTheWayError(OutputExistsError):
+    """What is there is nothing that an output replaces, with `force` or without."""
 
 
 class MismatchError(ZipnnError):

@@ -17,7 +17,7 @@ from .containers.folder import FolderSource, with_mode
 from .containers.originals import open_restored
 from .conversion import Conversion, FileResult, Progress
 from .delta.base import BaseLike, opened_base
-from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
+from .errors import FormatError, MismatchError, OutputInTheWayError, ZipnnError
 from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
@@ -120,9 +120,7 @@ def restore_folder(
         if not archive.index.is_folder:
             raise FormatError(f"file {path}: the archive of a file, not of a folder")
         if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
-            raise OutputExistsError(
-                f"{target} exists; move it away, or give another output", replaceable=False
-            )
+            raise OutputInTheWayError(f"{target} exists; move it away, or give another output")
         if dry_run:
             return job.result(target, "would-decompress", archive.original_size, archive.size)
         with _unfinished(target) as folder:
@@ -192,7 +190,7 @@ def _move(folder: Path, target: Path) -> None:
         sync_folder(target.parent)
         return
     if any(path != folder for path in target.iterdir()):
-        raise OutputExistsError(f"{target} was filled meanwhile; give another output", replaceable=False)
+        raise OutputInTheWayError(f"{target} was filled meanwhile; give another output")
     for path in list(folder.iterdir()):
         os.rename(path, target / path.name)
     folder.rmdir()

@@ -17,7 +17,7 @@ from typing import Any
 
 from .containers import kinds
 from .conversion import FileResult, Progress
-from .errors import OutputExistsError, ZipnnError
+from .errors import OutputExistsError, OutputInTheWayError, ZipnnError
 from .files import compress_file, copy_file, decompress_file
 from .storage.filereader import FileReader
 from .storage.locations import local_path
@@ -314,7 +314,7 @@ def _check_output(source: Path, output: Path, force: bool) -> None:
             f"{output} and {source}: the output must not lie in the source, nor the source in it"
         )
     if os.path.lexists(output) and not output.is_dir():
-        raise OutputExistsError(f"{output} exists and is not a folder", replaceable=False)
+        raise OutputInTheWayError(f"{output} exists and is not a folder")
     if output.is_dir() and any(output.iterdir()) and not force:
         raise OutputExistsError(f"{output} is not empty; use force to write into it")
 
