@@ -11,12 +11,21 @@ import pytest
 
 from tests.containers.archive.test_segments import Bytes, archived
 from zipnn.containers.archive import limits
-from zipnn.containers.archive.index import FRAMES_BEGIN, Index, Member, Piece, Segment, parse, to_json
+from zipnn.containers.archive.index import (
+    FRAMES_BEGIN,
+    Index,
+    Member,
+    Piece,
+    Segment,
+    most_open,
+    parse,
+    to_json,
+)
 from zipnn.containers.archive.reading import Archive
 from zipnn.containers.archive.segments import SegmentWriter
 from zipnn.containers.archive.sequential import sequential_pieces
 from zipnn.containers.archive.streaming import ArchiveWriter
-from zipnn.containers.contents import StoredTensor
+from zipnn.containers.contents import Extent, StoredTensor
 from zipnn.errors import CorruptError, ZipnnError
 
 SEGMENT = {"offset": 0, "size": 80, "at": FRAMES_BEGIN, "length": 100}
@@ -40,6 +49,7 @@ def files(*names: str) -> list[dict[str, Any]]:
         {"shape": [1] * 65},
         {"shape": [1 << 40, 1 << 40]},
         {"shape": [1 << 63]},
+        {"shape": [0, 1 << 57]},
         {"shape": "12"},
         {"shape": {"1": 2}},
         {"shape": [True]},
@@ -62,7 +72,7 @@ def test_a_tensor_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_shapes_at_the_limits_are_taken() -> None:
-    shapes = [[1] * 64, [(1 << 62), 1], [1 << 62, 1 << 62, 0], []]
+    shapes = [[1] * 64, [1 << 56, 1], [1 << 28, 1 << 28, 0], []]
     tensors = [{**TENSOR, "name": str(n), "dtype": "x" * 32, "shape": s} for n, s in enumerate(shapes)]
     found = parsed(tensors=tensors).tensors
     assert [list(tensor.shape) for tensor in found.values()] == shapes
@@ -184,3 +194,31 @@ def test_an_index_beyond_all_limits_is_not_written(monkeypatch: pytest.MonkeyPat
     writer.begin()
     with pytest.raises(ZipnnError, match="fewer parts"):
         writer.finish(Index("n" * 100, 0, "bytes", (), {}))
+
+
+def test_pools_that_are_needed_at_once_are_limited() -> None:
+    def pools(count: int, between: int = 0) -> list[dict[str, Any]]:
+        """As many of 64 MiB, of two bytes each; of `between` the last byte comes before the next begins."""
+        first = [[n, n + count] for n in range(count - between)]
+        places = first + [[2 * n, 2 * n + 1] for n in range(count - between, count)]
+        return [
+            {"at": 16 + 10 * n, "length": 10, "pieces": [[a, 1], [b - a - 1, 1, limits.SEGMENT - 1]]}
+            for n, (a, b) in enumerate(places)
+        ]
+
+    def read(segments: list[dict[str, Any]]) -> Index:
+        index = {"name": "n", "size": 2 * len(segments), "format": "bytes", "segments": segments}
+        return parse(json.dumps(index).encode(), FRAMES_BEGIN + 10 * len(segments))
+
+    assert most_open(read(pools(3)).segments) == limits.POOLS_OPEN
+    assert most_open(read(pools(9, 9)).segments) == limits.SEGMENT
+    with pytest.raises(CorruptError, match="at once"):
+        read(pools(4))
+
+
+def test_small_parts_of_very_many_types_stay_within_that() -> None:
+    count = 100
+    extents = tuple(Extent(n * 10, 10, f"T{n % 50}") for n in range(count))
+    archive = archived(bytes(10 * count), extents=extents)
+    assert len(archive.segments) <= limits.POOL_TYPES + 1
+    assert (limits.POOL_TYPES + 1) * limits.POOL + limits.GROUPING_WINDOW <= limits.POOLS_OPEN

@@ -221,9 +221,11 @@ def test_pools_that_are_used_again_stay_longest(tmp_path: Path, monkeypatch: pyt
         for number, (at, frame) in enumerate(zip(places, frames, strict=True))
     ]
     path = with_index({**INDEX, "size": 60, "segments": pools}, b"".join(frames), tmp_path)
-    monkeypatch.setattr("zipnn.containers.archive.reading._POOLS_KEPT", 40)
+    monkeypatch.setattr("zipnn.containers.archive.reading._POOLS_KEPT", 20)
     decoded: list[int] = []
     with open_archive(path) as file:
+        assert file._kept == 60  # all are needed at once
+        monkeypatch.setattr(file, "_kept", 40)
         opened = file._open
         monkeypatch.setattr(file, "_open", lambda *args: decoded.append(args[0].offset) or opened(*args))
         for number in (0, 1, 0, 2, 0, 1):

@@ -15,7 +15,7 @@ from ...limits import MAX_DTYPE_NAME
 from ..contents import StoredTensor, is_text
 from ..readers.placing import is_countable, is_shape
 from .differences import BaseRecord, BaseTensor
-from .limits import SEGMENT
+from .limits import POOLS_OPEN, SEGMENT
 
 _FORBIDDEN = frozenset("\0\\:" if os.name == "nt" else "\0")
 FRAMES_BEGIN = 16
@@ -188,6 +188,8 @@ def parse(text: bytes, frames_end: int) -> Index:
         segments = tuple(_segment(entry) for entry in document["segments"])
         _check_frames(segments, frames_end)
         _check_pieces(segments, size)
+        if most_open(segments) > POOLS_OPEN:
+            raise CorruptError(f"pools of more than {POOLS_OPEN} bytes are needed at once")
         tensors = _tensors(document.get("tensors", []), size, len(segments))
         members = _members(document.get("files", []), size) if form == "folder" else ()
         folders = tuple(_relative(entry) for entry in document.get("folders", []))
@@ -294,6 +296,17 @@ def _check_pieces(segments: Iterable[Segment], size: int) -> None:
         at += piece.size
     if at != size:
         raise CorruptError("the segments do not add up")
+
+
+def most_open(segments: Iterable[Segment]) -> int:
+    """Most data of pools between whose first and last byte one place of the original lies."""
+    changes: list[tuple[int, int]] = []
+    for segment in segments:
+        if segment.is_pool and segment.coding != "base":
+            changes.append((segment.offset, segment.size))
+            changes.append((segment.pieces[-1].offset + segment.pieces[-1].size, -segment.size))
+    changes.sort()  # at one place those that end come first
+    return max(itertools.accumulate((change for _, change in changes), initial=0))
 
 
 def _tensors(entries: list[dict[str, Any]], size: int, segments: int) -> dict[str, StoredTensor]:

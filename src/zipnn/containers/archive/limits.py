@@ -12,6 +12,12 @@ SMALL = 8 << 10
 POOL = 8 << 20
 """Most data of one pool."""
 
+POOL_TYPES = 20
+"""Most types of small parts that have pools of their own; those of others are plain bytes."""
+
+POOLS_OPEN = 192 << 20
+"""Most data of pools that are needed at one place of the original: what restoring it may have to hold."""
+
 GROUPED, GROUP, GROUPING_WINDOW = 1 << 20, 4 << 20, 24 << 20
 """Parts without a name are joined with others up to this size, to so much, from windows of the file."""
 

@@ -139,6 +139,8 @@ def _pools(small: Iterable[Extent]) -> list[Part]:
         # Parts of elements would leave the others of the pool out of step.
         whole = extent.size % unit_of(extent.dtype) == 0
         key = (extent.dtype, extent.big_endian) if whole else ("U8", False)
+        if key not in sizes and len(sizes) >= limits.POOL_TYPES:
+            key = ("U8", False)
         if sizes.get(key, 0) + extent.size > limits.POOL:
             pools.append(Part(tuple(open_pools.pop(key))))
             sizes[key] = 0

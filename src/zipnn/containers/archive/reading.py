@@ -20,11 +20,13 @@ from ..contents import StoredTensor
 from . import limits
 from .codings import DeflateData, SegmentData, open_segment
 from .differences import Against, Base
-from .index import Index, Member, Segment, parse
+from .index import Index, Member, Segment, most_open, parse
 from .segments import FLAG_SEQUENTIAL, FOOTER, HEADER, INDEX_MAGIC, MAGIC
 
 _POOLS_KEPT = 48 << 20
+"""Pools that are kept for the next part; more where so many are needed to restore the original in order."""
 _STREAMS_KEPT = 4
+"""Deflated members that are kept where they were read up to."""
 
 
 class Reader(Protocol):
@@ -91,6 +93,7 @@ class Archive:
             if base is not None:
                 with error_place(f"file {self.path}"):
                     base.check(self.index.base)
+        self._kept = max(_POOLS_KEPT, most_open(self.index.segments))
         self._pools: dict[tuple[int, int], memoryview] = {}
         self._of_base: dict[int, SegmentData] = {}
         self._streams: dict[tuple[int, int], SegmentData] = {}
@@ -233,7 +236,7 @@ class Archive:
         if data is None:
             data = self._open(segment, self._reader.read).read_range(0, segment.size, threads).toreadonly()
             with self._lock:
-                while self._pools and sum(map(len, self._pools.values())) + len(data) > _POOLS_KEPT:
+                while self._pools and sum(map(len, self._pools.values())) + len(data) > self._kept:
                     del self._pools[next(iter(self._pools))]
                 self._pools[key] = data
         return data

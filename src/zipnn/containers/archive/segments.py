@@ -196,7 +196,10 @@ class SegmentWriter:
 
 
 def _index_frame(text: bytes) -> bytes:
-    """The frame of the index: one that readers take, who do not trust what expands too far."""
+    """The frame of the index: one that readers take, who do not trust what expands too far.
+
+    Where names and sizes repeat it may well expand farther than that; an attachment then fills it up.
+    """
     if len(text) > limits.INDEX_LARGEST:
         raise ZipnnError(
             f"its index has {len(text)} bytes, at most {limits.INDEX_LARGEST} are possible: "
@@ -205,7 +208,8 @@ def _index_frame(text: bytes) -> bytes:
     frame = write_frame(text, dtype="U8", shape=(len(text),), align=8)
     if len(text) <= limits.index_allowed(len(frame)):
         return frame
-    return write_frame(text, dtype="U8", shape=(len(text),), align=8, family="stored", level="fast")
+    filler = bytes(-(-len(text) // limits.INDEX_EXPANSION))
+    return write_frame(text, dtype="U8", shape=(len(text),), align=8, attachment=filler)
 
 
 def gather(source: Source, part: Part) -> Work:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from ...limits import MAX_DIMENSIONS
 
 _MAX_EXTENT = 1 << 63
+_MAX_ELEMENTS = 1 << 56
 
 
 def is_shape(value: object) -> bool:
@@ -33,8 +34,8 @@ def element_count(shape: Iterable[int]) -> int:
 
 
 def is_countable(shape: Iterable[int]) -> bool:
-    """Whether there are fewer than 2^63 elements: as many as anything has."""
-    return element_count(shape) < _MAX_EXTENT
+    """Whether so many elements can be: extents of 0 aside, their bytes could be counted."""
+    return element_count(max(extent, 1) for extent in shape) <= _MAX_ELEMENTS
 
 
 def c_order(shape: Sequence[int]) -> tuple[int, ...]:
