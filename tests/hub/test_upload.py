@@ -76,7 +76,7 @@ def test_a_model(hub: tuple[Hub, str], client: Client, model: Path, tmp_path: Pa
     assert [told["original_size"], told["compressed_size"]] == sizes
     assert told["commit"] == server.commit_of(REPO)
     assert contents(model) == FILES
-    assert not list((client.home / "zipnn" / "upload").iterdir())
+    assert not [path for path in (client.home / "zipnn" / "upload").iterdir() if path.is_dir()]
 
     server.requests.clear()
     assert upload(client, model)["commit"] == told["commit"]
@@ -165,7 +165,7 @@ def test_a_damaged_model_is_not_published(hub: tuple[Hub, str], client: Client, 
     assert json.loads(out)["results"] == []
     assert WEIGHTS[1] in err
     assert hub[0].requests == []
-    assert not list((client.home / "zipnn" / "upload").iterdir())
+    assert not [path for path in (client.home / "zipnn" / "upload").iterdir() if path.is_dir()]
 
 
 @pytest.mark.parametrize(("repo", "words"), [("../x", "not the name"), ("a--b/c", "not the name")])
