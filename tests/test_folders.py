@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from zipnn.containers.archive.index import parse
 from zipnn.containers.archive.reading import open_archive
-from zipnn.errors import CorruptError, FormatError, OutputExistsError, ZipnnError
+from zipnn.errors import CorruptError, FormatError, OutputExistsError, OutputInTheWayError, ZipnnError
 from zipnn.files import compress_file, decompress_file
 from zipnn.folders import archive_folder, restore_folder
 from zipnn.verification import verify_file
@@ -155,3 +155,91 @@ def test_a_name_that_is_no_text_is_refused(model: Path) -> None:
     (Path(os.fsdecode(os.fsencode(model) + b"/\xff"))).touch()
     with pytest.raises(FormatError, match="not text"):
         archive_folder(model)
+
+
+def test_an_archive_is_called_as_the_link_to_its_folder(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (model.parent / "links").mkdir()
+    (model.parent / "links" / "latest").symlink_to(model)
+    monkeypatch.chdir(model.parent)
+    output = archive_folder("links/latest").output
+    assert output == Path("links/latest.znn")
+    with open_archive(output) as archive:
+        assert archive.name == "latest"
+    monkeypatch.chdir(model)
+    assert archive_folder(".", dry_run=True).output == model.with_name("model.znn")
+
+
+def test_the_root_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("zipnn.folders._listed", lambda root: ([], ()))
+    with pytest.raises(ZipnnError, match="give an output"):
+        archive_folder(tmp_path.anchor, dry_run=True)
+    with pytest.raises(ZipnnError, match="must not lie"):
+        archive_folder(tmp_path.anchor, tmp_path / "all.znn", dry_run=True)
+
+
+def test_an_empty_folder_stays_and_is_filled(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = archive_folder(model).output
+    assert output is not None
+    here, link = model.with_name("here"), model.with_name("link")
+    here.mkdir()
+    number = here.stat().st_ino
+    monkeypatch.chdir(here)
+    restore_folder(output, ".")
+    assert state_of(here) == state_of(model)
+    assert here.stat().st_ino == number
+    model.with_name("empty").mkdir()
+    link.symlink_to("empty")
+    restore_folder(output, link)
+    assert link.is_symlink()
+    assert state_of(link.resolve()) == state_of(model)
+    with pytest.raises(OutputExistsError) as caught:
+        restore_folder(output, link)
+    assert isinstance(caught.value, OutputInTheWayError)
+
+
+def test_folders_above_the_output_are_made(model: Path) -> None:
+    output = archive_folder(model).output
+    assert output is not None
+    deep = model.with_name("a") / "b" / "c"
+    restore_folder(output, deep)
+    assert state_of(deep) == state_of(model)
+    with pytest.raises(OSError, match=r"config\.json"):
+        restore_folder(output, model / "config.json" / "c")
+
+
+def test_a_folder_that_is_filled_meanwhile_is_left(model: Path) -> None:
+    output = archive_folder(model).output
+    assert output is not None
+    target = model.with_name("target")
+    target.mkdir()
+    with pytest.raises(OutputExistsError, match="meanwhile"):
+        restore_folder(output, target, progress=lambda done, total: (target / "config.json").touch())
+    assert state_of(target) == {"config.json": b""}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the system has no such permissions")
+@pytest.mark.parametrize(
+    ("name", "mode", "expected"),
+    [
+        ("config.json", 0o600, 0o600),
+        ("config.json", 0o640, 0o640),
+        ("onnx", 0o700, 0o600),
+        ("onnx", 0o755, 0o644),
+    ],
+)
+def test_nobody_reads_more_than_before(model: Path, name: str, mode: int, expected: int) -> None:
+    for path in (model, *model.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.suffix == ".sh" else 0o644)
+    (model / name).chmod(mode)
+    old = os.umask(0o022)
+    try:
+        output = archive_folder(model).output
+        assert output is not None
+        restored = restore_folder(output, model.with_name("again")).output
+    finally:
+        os.umask(old)
+    assert isinstance(restored, Path)
+    assert output.stat().st_mode & 0o777 == expected
+    assert (restored / "model.safetensors").stat().st_mode & 0o777 == expected
+    executable = (restored / "a: script.sh").stat().st_mode & 0o777
+    assert executable == {0o600: 0o700, 0o640: 0o750, 0o644: 0o755}[expected]

@@ -14,7 +14,7 @@ from .errors import MismatchError, ZipnnError
 from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import first_difference
 from .storage.filereader import FileReader
-from .storage.locations import Place, Url, place_of
+from .storage.locations import Place, Url, are_same, place_of
 from .storage.outputs import check_target, output_file
 
 Progress = Callable[[int, int], None]
@@ -91,7 +91,7 @@ class Conversion:
         target = self._output or default
         if target is None:
             raise ZipnnError(f"file {self.source}: its name does not tell the original's; give an output")
-        if _are_same(target, self.source):
+        if are_same(target, self.source):
             raise ZipnnError(f"file {self.source}: input and output are the same file; use in_place")
         check_target(target, overwrite=self._overwrite)
         return target
@@ -175,9 +175,3 @@ class Conversion:
         """The call's result."""
         seconds = time.monotonic() - self._started
         return FileResult(self.source, output, action, original, compressed, seconds, reason)
-
-
-def _are_same(target: Place, source: Place) -> bool:
-    if isinstance(target, Url) or isinstance(source, Url):
-        return target == source
-    return target.exists() and os.path.samefile(target, source)

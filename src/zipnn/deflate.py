@@ -101,6 +101,11 @@ def recreate(pieces: Iterable[Buffer], parameters: Parameters) -> Iterator[bytes
     yield deflater.finish()
 
 
+def most_bytes(inflated_size: int) -> int:
+    """More than the streams of zlib take for so many bytes: stored blocks add a few to each 16 KiB."""
+    return inflated_size + inflated_size // 100 + 1024
+
+
 def find_parameters(read: Read, size: int, inflated_size: int, cap: int | None = None) -> Parameters | None:
     """The settings with which `recreate` makes this stream, or None where there are none or it is damaged.
 
@@ -111,17 +116,40 @@ def find_parameters(read: Read, size: int, inflated_size: int, cap: int | None =
         cap: streams that hold more are not tried. Where it is None that are those of more than 256 MiB and
             of more than 64 times their size.
     """
-    most = max(_ANY_SIZE, size * _MAX_RATIO) if cap is None else cap
-    if inflated_size > min(most, size * _MAX_POSSIBLE_RATIO):
+    if not _is_tried(size, inflated_size, cap):
         return None
     try:
-        trial = [bytes(piece) for piece in itertools.islice(inflate(read, size, inflated_size), _TRIAL)]
+        trial = _trial(read, size, inflated_size)
         for parameters in _LIKELY:
             if _begins(read, size, trial, parameters) and _is(read, size, inflated_size, parameters):
                 return parameters
     except CorruptError:
         pass
     return None
+
+
+def beginning(read: Read, size: int, inflated_size: int) -> bytes | None:
+    """The first 256 KiB that a stream holds, or None where nothing makes its beginning again.
+
+    Args:
+        read, size, inflated_size: see `find_parameters`, which rarely says otherwise, after a longer look.
+    """
+    if not _is_tried(size, inflated_size):
+        return None
+    try:
+        trial = _trial(read, size, inflated_size)
+    except CorruptError:
+        return None
+    return b"".join(trial) if any(_begins(read, size, trial, one) for one in _LIKELY) else None
+
+
+def _is_tried(size: int, inflated_size: int, cap: int | None = None) -> bool:
+    most = max(_ANY_SIZE, size * _MAX_RATIO) if cap is None else cap
+    return inflated_size <= min(most, size * _MAX_POSSIBLE_RATIO)
+
+
+def _trial(read: Read, size: int, inflated_size: int) -> list[bytes]:
+    return [bytes(piece) for piece in itertools.islice(inflate(read, size, inflated_size), _TRIAL)]
 
 
 class _Comparison:

@@ -32,6 +32,10 @@ class OutputExistsError(ZipnnError, FileExistsError):
     """The output is there already and `force` was not given."""
 
 
+class OutputInTheWayError(OutputExistsError):
+    """What is there is nothing that an output replaces, with `force` or without."""
+
+
 class MismatchError(ZipnnError):
     """Two things that should be equal are not: a restored file and its original, or two models."""
 

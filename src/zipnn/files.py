@@ -7,6 +7,7 @@ by byte; only then it gets its name, and only after that an original is removed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,7 +152,8 @@ def archive_file(
             )
 
         def difference(written: FileReader) -> int | None:
-            return _compare(job, Archive(written, comparison.base if comparison else None), reader)
+            with comparison.rereading() if comparison else contextlib.nullcontext() as base:
+                return _compare(job, Archive(written, base), reader)
 
         size = job.produce(reader, target, write, difference)
     job.delete_source(reader)
@@ -195,6 +197,8 @@ def decompress_file(
         if kinds.holds_folder(content):
             raise FormatError(f"file {job.source}: holds a folder; restore_folder restores it")
         target = job.target(original_path(job.source))
+        if tensors is not None:
+            tensors.check_apart(target)
         if dry_run:
             return job.result(target, "would-decompress", content.original_size, reader.size)
         job.produce(

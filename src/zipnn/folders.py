@@ -17,7 +17,7 @@ from .containers.folder import FolderSource, with_mode
 from .containers.originals import open_restored
 from .conversion import Conversion, FileResult, Progress
 from .delta.base import BaseLike, opened_base
-from .errors import FormatError, MismatchError, OutputExistsError, ZipnnError
+from .errors import FormatError, MismatchError, OutputInTheWayError, ZipnnError
 from .storage.atomic import OutputFile, sync_folder
 from .storage.comparing import difference_from
 from .storage.filereader import BlockReader, FileReader
@@ -44,7 +44,7 @@ def archive_folder(
     """Put a folder into one archive. Tensors that several files hold are stored once.
 
     Links are followed: what they lead to is stored. Of a file's mode only is kept whether its owner may
-    execute it.
+    execute it; nobody may read the archive who may not read every file.
 
     Args:
         source: the folder.
@@ -60,8 +60,7 @@ def archive_folder(
         OutputExistsError, OSError: see `compress_file`.
     """
     root = local_path(place_of(source))
-    beside = root.resolve().with_name(root.resolve().name + SUFFIX)
-    target: Place = beside if output is None else place_of(output)
+    target = archived_path(root) if output is None else place_of(output)
     if isinstance(target, Path) and target.resolve().is_relative_to(root.resolve()):
         raise ZipnnError(f"{target} and {root}: the archive must not lie in the folder")
     job = Conversion(root, target, threads, force, False, False, dry_run, progress)
@@ -73,7 +72,7 @@ def archive_folder(
         if dry_run:
             size = estimate_archive(folder, level=level, contents=contents)
             return job.result(target, "would-compress", folder.size, size, "estimated from a sample")
-        labels = Labels(root.resolve().name, "folder", members, empty)
+        labels = Labels(_name_of(root), "folder", members, empty)
 
         def write(out: OutputFile) -> None:
             write_archive(
@@ -82,7 +81,8 @@ def archive_folder(
             )  # fmt: skip
 
         def difference(written: FileReader) -> int | None:
-            return _difference(job, Archive(written, comparison.base if comparison else None), folder)
+            with comparison.rereading() if comparison else contextlib.nullcontext() as base:
+                return _difference(job, Archive(written, base), folder)
 
         size = job.produce(folder, target, write, difference)
     return job.result(target, "compressed", folder.size, size, contents.note)
@@ -99,12 +99,13 @@ def restore_folder(
 ) -> FileResult:
     """Restore a folder from its archive, each file byte for byte.
 
-    The folder appears under its name when all is there and was compared with the archive.
+    The folder appears under its name, or an empty one is filled, when all is there and was compared with the
+    archive. Nobody may read the files who may not read the archive.
 
     Args:
         source: the archive, or its URL.
-        output: the folder, which must not exist or be empty; the archive's name without `.znn` if it is
-            not given.
+        output: the folder, which must not exist or be empty; folders above it are made. The archive's
+            name without `.znn` if it is not given.
         threads, dry_run, progress, base: see `decompress_file`.
 
     Raises:
@@ -119,19 +120,16 @@ def restore_folder(
         if not archive.index.is_folder:
             raise FormatError(f"file {path}: the archive of a file, not of a folder")
         if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
-            raise OutputExistsError(f"{target} exists; move it away, or give another output")
+            raise OutputInTheWayError(f"{target} exists; move it away, or give another output")
         if dry_run:
             return job.result(target, "would-decompress", archive.original_size, archive.size)
         with _unfinished(target) as folder:
-            _write(job, archive, folder)
+            _write(job, archive, folder, reader.stat)
             with FolderSource(folder, [member.name for member in archive.members]) as written:
                 difference = _difference(job, archive, written)
             if difference is not None:
                 raise MismatchError(f"folder {target}: byte {difference} was not written as it should be")
-            if target.is_dir():
-                target.rmdir()
-            os.rename(folder, target)
-            sync_folder(target.parent)
+            _move(folder, target)
     return job.result(target, "decompressed", archive.original_size, archive.size)
 
 
@@ -149,6 +147,19 @@ def _listed(root: Path) -> tuple[list[str], tuple[str, ...]]:
     return files, tuple(path.as_posix() for path in empty if path != Path())
 
 
+def _name_of(root: Path) -> str:
+    """What a folder is called; of a link, what the link is called."""
+    return os.path.basename(os.path.abspath(root))
+
+
+def archived_path(root: Path) -> Path:
+    """Where the archive of a folder goes: beside it. Raises `ZipnnError` for a folder without a name."""
+    name = _name_of(root)
+    if not name:
+        raise ZipnnError(f"{root}: its name does not tell what the archive is called; give an output")
+    return (root if root.name == name else Path(os.path.abspath(root))).with_name(name + SUFFIX)
+
+
 def _restored_path(path: Place, output: StrPath | None) -> Path:
     if output is not None:
         return local_path(place_of(output))
@@ -160,8 +171,10 @@ def _restored_path(path: Place, output: StrPath | None) -> Path:
 
 @contextlib.contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A folder beside the target to fill; removed if it is still there at the end."""
-    folder = target.parent / f".zipnn-{secrets.token_hex(8)}.incomplete"
+    """A folder to fill, beside the target or in it if it exists; removed if it is still there at the end."""
+    beside = target if target.is_dir() else target.parent
+    beside.mkdir(parents=True, exist_ok=True)
+    folder = beside / f".zipnn-{secrets.token_hex(8)}.incomplete"
     folder.mkdir()
     try:
         yield folder
@@ -170,9 +183,26 @@ def _unfinished(target: Path) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _write(job: Conversion, archive: Archive, folder: Path) -> None:
+def _move(folder: Path, target: Path) -> None:
+    """Give the folder its name. One that exists stays: it may be a link, a mount, somebody's place."""
+    if folder.parent != target:
+        os.rename(folder, target)
+        sync_folder(target.parent)
+        return
+    if any(path != folder for path in target.iterdir()):
+        raise OutputInTheWayError(f"{target} was filled meanwhile; give another output")
+    for path in list(folder.iterdir()):
+        os.rename(path, target / path.name)
+    folder.rmdir()
+    sync_folder(target)
+
+
+def _write(job: Conversion, archive: Archive, folder: Path, like: os.stat_result | None) -> None:
+    """Write the files. Others than the owner may do with them at most what `like` lets them."""
     for name in archive.index.folders:
         folder.joinpath(*name.split("/")).mkdir(parents=True, exist_ok=True)
+    allowed = 0o666 if like is None else like.st_mode & 0o666 | 0o600
+    executable = allowed | (allowed & 0o444) >> 2
     pieces = archive.original_pieces(job.threads)
     offset, piece = 0, memoryview(b"")
     for member in archive.members:
@@ -187,7 +217,8 @@ def _write(job: Conversion, archive: Archive, folder: Path) -> None:
                 offset, piece = offset + count, piece[count:]
                 job.report(offset // 2, archive.original_size)
             out.sync()
-            out.publish(with_mode(os.stat(folder), 0o777 if member.executable else 0o666), overwrite=False)
+            mode = executable if member.executable else allowed
+            out.publish(with_mode(os.stat(folder), mode), overwrite=False)
 
 
 def _difference(job: Conversion, archive: Archive, folder: FolderSource) -> int | None:

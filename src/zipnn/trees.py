@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .containers import kinds
 from .conversion import FileResult, Progress
-from .errors import OutputExistsError, ZipnnError
+from .errors import OutputExistsError, OutputInTheWayError, ZipnnError
 from .files import compress_file, copy_file, decompress_file
 from .storage.filereader import FileReader
 from .storage.locations import local_path
@@ -37,6 +37,7 @@ def compress_tree(
     in_place: bool = False,
     delete_original: bool = False,
     dry_run: bool = False,
+    skip: Collection[str] = (),
     progress: Progress | None = None,
 ) -> list[FileResult]:
     """Compress the safetensors files of a folder.
@@ -55,6 +56,7 @@ def compress_tree(
         delete_original: remove each safetensors file after its compressed form was compared with it.
             Files behind links are not the folder's own: they fail.
         dry_run: write nothing, estimate sizes from samples.
+        skip: names in the folder that are passed over.
         progress: called with (bytes done, total) of all files.
 
     Returns:
@@ -71,7 +73,7 @@ def compress_tree(
         "not a safetensors file",
         {"level": level, "threads": threads, "delete_original": delete_original, "dry_run": dry_run},
     )
-    return _run(work, Path(source), output, in_place, force, progress)
+    return _run(work, Path(source), output, in_place, force, progress, skip)
 
 
 def decompress_tree(
@@ -252,7 +254,13 @@ class _Work:
 
 
 def _run(
-    work: _Work, source: Path, output: StrPath | None, in_place: bool, force: bool, progress: Progress | None
+    work: _Work,
+    source: Path,
+    output: StrPath | None,
+    in_place: bool,
+    force: bool,
+    progress: Progress | None,
+    skip: Collection[str] = (),
 ) -> list[FileResult]:
     dry_run = work.options["dry_run"]
     if output is None and not in_place and not dry_run:
@@ -260,7 +268,7 @@ def _run(
     if in_place and (output is not None or work.options["delete_original"]):
         raise ValueError("in_place goes with neither output nor delete_original")
     target = None if output is None else Path(output)
-    entries = walk(source, follow=target is not None)
+    entries = [e for e in walk(source, follow=target is not None) if e.path.parts[0] not in skip]
     if target is not None:
         _check_output(source, target, force)
         if not dry_run:
@@ -306,7 +314,7 @@ def _check_output(source: Path, output: Path, force: bool) -> None:
             f"{output} and {source}: the output must not lie in the source, nor the source in it"
         )
     if os.path.lexists(output) and not output.is_dir():
-        raise OutputExistsError(f"{output} exists and is not a folder")
+        raise OutputInTheWayError(f"{output} exists and is not a folder")
     if output.is_dir() and any(output.iterdir()) and not force:
         raise OutputExistsError(f"{output} is not empty; use force to write into it")
 

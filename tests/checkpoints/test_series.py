@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from tests.checkpoints.runs import COUNT, contents, steps
 from tests.containers.craft import in_a_row, noise, weights
 from zipnn.checkpoints import Series
-from zipnn.checkpoints.manifest import FILE
+from zipnn.checkpoints.manifest import FILE, Manifest
 from zipnn.errors import BaseMismatchError, CorruptError, FormatError, OutputExistsError, ZipnnError
 from zipnn.files import compress_file
 
@@ -232,25 +232,132 @@ def test_what_is_no_series(tmp_path: Path) -> None:
         Series(tmp_path / "nowhere").checkpoints()
     with pytest.raises(FileNotFoundError):
         Series(tmp_path / "new").add(tmp_path / "nowhere")
-    assert Series(tmp_path / "new").checkpoints() == []
+    assert not (tmp_path / "new").exists()
     for every in (0, 51):
         with pytest.raises(ValueError, match="every"):
             Series(tmp_path / "new", every=every)
+    with pytest.raises(ValueError, match="level 'hard'"):
+        Series(tmp_path / "new", level="hard")
 
 
 def test_arguments(run: tuple[Series, Truth], tmp_path: Path) -> None:
     series, _ = run
-    for which in (0, 8, "step-8", "8", ""):
-        with pytest.raises(ZipnnError, match="no checkpoint"):
+    for which in (0, 8, "step-8", "8", "", "#8", "#", "#step-1", "\u0663"):
+        with pytest.raises(ZipnnError, match=r"no checkpoint .*, 7 \('step-7'\)"):
+            series.restore(which, tmp_path / "out")
+    for which in (None, 1.0, tmp_path):
+        with pytest.raises(TypeError, match="number or name"):
             series.restore(which, tmp_path / "out")
     with pytest.raises(ValueError, match="nothing would be left"):
         series.prune(0)
     with pytest.raises(ValueError, match="keep"):
         series.prune(-1)
-    with pytest.raises(TypeError):
-        series.prune("step-1")
+    for keep in ("step-1", None, 1.5, [1.5]):
+        with pytest.raises(TypeError):
+            series.prune(keep)
+    assert [gone.number for gone in series.prune(np.int64(6))] == [1]
     with pytest.raises(ZipnnError, match="lies in"):
         Series(tmp_path / "run" / "series").add(tmp_path / "run")
+
+
+def test_names_are_text(run: tuple[Series, Truth], tmp_path: Path) -> None:
+    series, truth = run
+    before = {path: path.read_bytes() for path in series.folder.iterdir()}
+    for name in (500, np.int64(5), tmp_path, b"step"):
+        with pytest.raises(TypeError, match="name of a checkpoint is text"):
+            series.add(tmp_path / "run", name)
+    assert {path: path.read_bytes() for path in series.folder.iterdir()} == before
+    check(series, truth, range(1, 8), tmp_path)
+
+
+def test_any_name_can_be_written_anew(tmp_path: Path) -> None:
+    names = ["y" * 300, "../a", "", "..", "con\n\x1b[31m", "\udc80", "a\0"]
+    series = Series(tmp_path / "series")
+    for number, name in enumerate(names, 1):
+        np.save(tmp_path / "x.npy", np.arange(5000) + number)
+        series.add(tmp_path / "x.npy", name)
+    series.reanchor(4)
+    assert len(series.prune(6)) == 1
+    series.prune([*names[1::2]])
+    assert [checkpoint.name for checkpoint in series.checkpoints()] == names[1::2]
+    for number in (2, 4, 6):
+        series.restore(number, tmp_path / "out.npy", force=True)
+        assert np.array_equal(np.load(tmp_path / "out.npy"), np.arange(5000) + number)
+
+
+def test_a_name_that_is_the_number_of_another(tmp_path: Path) -> None:
+    series = Series(tmp_path / "series")
+    for name in ("30", "2", "3", "3", "1", "#1"):
+        (tmp_path / "m").write_text(name)
+        series.add(tmp_path / "m", name)
+
+    def found(which: int | str) -> str:
+        series.restore(which, tmp_path / "out", force=True)
+        return (tmp_path / "out").read_text()
+
+    assert [found(which) for which in (1, "#1", "30", "2", "#2", "#3", "#6", "6")] == [
+        "30", "30", "30", "2", "2", "3", "#1", "#1",
+    ]  # fmt: skip
+    assert [series.find(which).number for which in (np.int64(3), "#5", "2")] == [3, 5, 2]
+    with pytest.raises(ZipnnError, match="'#1' for the first, '#5' for the other"):
+        found("1")
+    with pytest.raises(ZipnnError, match="'#3' for the first, '#4' for the other"):
+        series.prune(["3"])
+    assert len(series.checkpoints()) == 6
+
+
+def beside(series: Series, act: Callable[[Series], object]) -> Series:
+    """The series, to whose folder `act` is done once, just after it read its manifest."""
+
+    class Beside(Series):
+        def _manifest(self) -> Manifest:
+            manifest = super()._manifest()
+            if acts:
+                acts.pop()(series)
+            return manifest
+
+    acts = [act]
+    return Beside(series.folder)
+
+
+def test_read_beside_one_that_prunes(run: tuple[Series, Truth], tmp_path: Path) -> None:
+    series, truth = run
+    beside(series, lambda s: s.prune([2, 3, 4, 6, 7])).restore(4, tmp_path / "out")
+    assert contents(tmp_path / "out") == truth[3]
+    with beside(series, lambda s: s.reanchor(3)).open("step-4") as model:
+        assert bytes(model.get_bytes("model.safetensors:w")) in truth[3]["model.safetensors"]
+    with beside(series, lambda s: s.prune([4, 7])).open("step-4") as model:
+        assert len(model.keys()) > 1
+    checked = beside(series, lambda s: s.prune(1)).verify()
+    assert [(one.checkpoint.number, one.intact, one.restorable) for one in checked] == [(7, True, True)]
+    series.add(tmp_path / "run")
+    with pytest.raises(ZipnnError, match="no checkpoint 7"):
+        beside(series, lambda s: s.prune(1)).restore(7, tmp_path / "gone")
+    path = series.folder / series.checkpoints()[0].file
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptError, match="damaged: 8"):  # an addition does not make it whole
+        beside(series, lambda s: s.prune(1)).restore(8, tmp_path / "out2")
+
+
+def test_errors_while_one_is_open(run: tuple[Series, Truth], tmp_path: Path) -> None:
+    series, _ = run
+    mine = CorruptError("file mine: damaged")
+    with pytest.raises(CorruptError) as caught, series.open(2):
+        raise mine
+    assert caught.value is mine
+    assert str(mine) == "file mine: damaged"
+    path = series.folder / "000002.znn"
+    with series.open(2) as model:
+        names = model.keys()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0x40
+    path.write_bytes(content)
+    place = r"series .*: checkpoint 2: .*damaged: 2; without"
+    with pytest.raises(CorruptError, match=place), series.open(2) as model:
+        _ = [model.get_bytes(name) for name in names]
+    with pytest.raises(CorruptError) as caught, series.open(2):
+        raise mine
+    assert str(mine) == "file mine: damaged"
 
 
 def _add_some(folder: Path, source: Path, count: int) -> None:

@@ -49,7 +49,11 @@ def test_folders(zipnn: Zipnn, folder: Path, tmp_path: Path) -> None:
     applied = zipnn("apply", base, tmp_path / "d.znn", "-o", tmp_path / "again", "--json")
     assert applied.document["results"][0]["action"] == "decompressed"
     assert contents(tmp_path / "again") == contents(folder)
-    assert zipnn("apply", base, tmp_path / "d.znn", "-o", tmp_path / "again").code == 3
+    for more in ([], ["--force"]):
+        again = zipnn("apply", base, tmp_path / "d.znn", "-o", tmp_path / "again", *more)
+        assert again.code == 3
+        assert "hint: -o writes elsewhere" in again.err
+        assert "--force" not in again.err
 
 
 def test_compress_decompress_and_verify_take_a_base(

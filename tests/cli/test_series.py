@@ -31,7 +31,11 @@ def test_from_adding_to_pruning(zipnn: Zipnn, tmp_path: Path, truth: list[dict[s
         (1, "s1", None), (2, "s2", 1), (3, "s3", 2), (4, "s4", None),
     ]  # fmt: skip
     assert "s3" in zipnn("series", "list", series).out
-    assert zipnn("series", "restore", series, "s3", "-o", tmp_path / "s3").code == 0
+    run = zipnn("series", "restore", series, "s3", "-o", tmp_path / "s3")
+    assert (run.code, "checkpoint 3 (s3): " in run.out) == (0, True)
+    run = zipnn("series", "restore", series, "s5", "-o", tmp_path / "s5")
+    assert (run.code, "4 ('s4')" in run.err) == (1, True)
+    assert zipnn("series", "restore", series, "#3", "-o", tmp_path / "number").code == 0
     assert contents(tmp_path / "s3") == truth[2]
     assert zipnn("series", "restore", series, "3", "-o", tmp_path / "s3").code == 3
     assert zipnn("series", "verify", series).out.count("intact") == 4
@@ -62,7 +66,9 @@ def test_wrong_command_lines(zipnn: Zipnn, tmp_path: Path) -> None:
     assert zipnn("series", "--help").code == 0
     assert zipnn("series", "add", tmp_path / "s", "a", "b", "--name", "n").code == 2
     assert zipnn("series", "add", tmp_path / "s", "a", "--every", "0").code == 2
-    assert zipnn("series", "prune", tmp_path / "s", "--keep", "0").code == 2
+    for keep in ("0", "-1"):
+        run = zipnn("series", "prune", tmp_path / "s", "--keep", keep)
+        assert (run.code, f"--keep {keep} would" in run.err) == (2, True)
     assert zipnn("series", "prune", tmp_path / "s").code == 2
     assert zipnn("series", "list", tmp_path / "s").code == 1
     assert zipnn("series", "add", tmp_path / "s", tmp_path / "nowhere").code == 1

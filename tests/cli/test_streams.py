@@ -165,3 +165,18 @@ def test_terminals_neither_give_nor_take_data() -> None:
     finally:
         os.close(terminal)
         os.close(master)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("compress", ["--base", "b"]),
+        ("compress", ["--archive"]),
+        ("compress", ["--model", "org/name"]),
+        ("decompress", ["--base", "b"]),
+    ],
+)
+def test_options_that_do_not_go_with_a_stream(zipnn: Zipnn, command: str, option: list[str]) -> None:
+    run = zipnn(command, "-", *option, "-o", "out")
+    assert run.code == 2
+    assert f"{option[0]} does not go with standard input" in run.err

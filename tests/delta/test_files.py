@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import zipnn
 from tests.delta.models import codings, model, save, save_shards, state_of, tuned
+from zipnn.checkpoints import Series
 from zipnn.containers.archive import limits
 from zipnn.containers.archive.reading import open_archive
 from zipnn.delta.base import open_base
@@ -26,6 +27,7 @@ from zipnn.errors import (
     BaseRequiredError,
     CorruptError,
     FormatError,
+    MismatchError,
     OutputExistsError,
     ZipnnError,
 )
@@ -246,6 +248,52 @@ def test_a_base_is_not_replaced_by_what_needs_it(base: Path, tuned_file: Path, t
         assert target.read_bytes() == before
 
 
+def test_nor_by_what_goes_to_where_no_output_was_given(tmp_path: Path) -> None:
+    made = save_shards(tmp_path / "tuned", TUNED, 2)
+    single = save(tmp_path / "single.safetensors", TUNED)
+    for model_place, base in ((made, "tuned.znn"), (single, "single.safetensors.znn")):
+        path = tmp_path / base
+        archive_file(save(tmp_path / "b.safetensors", BASE), path)
+        before = path.read_bytes()
+        with pytest.raises(ZipnnError, match=r"part of the base.*give another output"):
+            zipnn.make_delta(path, model_place, force=True)
+        assert path.read_bytes() == before
+
+
+def test_nor_by_what_is_restored(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    delta = tmp_path / "base.safetensors.znn"
+    zipnn.make_delta(base, tuned_file, delta)
+    before = base.read_bytes()
+    for restore in (
+        lambda: zipnn.apply_delta(base, delta, force=True),
+        lambda: zipnn.apply_delta(base, delta, base, force=True),
+        lambda: zipnn.decompress_file(delta, base, base=base, force=True),
+    ):
+        with pytest.raises(ZipnnError, match=r"part of the base.*give another output"):
+            restore()
+        assert base.read_bytes() == before
+
+
+def test_a_model_that_is_its_base_is_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(base)
+    folder = save_shards(tmp_path / "folder", BASE, 2)
+    for one, other in ((base, base), (base, tmp_path / "link"), (folder, folder)):
+        with pytest.raises(ZipnnError, match="are the same"):
+            zipnn.make_delta(one, other, tmp_path / "delta.znn")
+    assert not (tmp_path / "delta.znn").exists()
+
+
+def test_archives_of_folders_are_restored_first(base: Path, tuned_file: Path, tmp_path: Path) -> None:
+    folder = save_shards(tmp_path / "folder", TUNED, 2)
+    zipnn.archive_folder(folder, tmp_path / "whole.znn")
+    zipnn.make_delta(base, folder, tmp_path / "delta.znn")
+    for name, way in (("whole.znn", "decompress"), ("delta.znn", "apply")):
+        for pair in ((tmp_path / name, tuned_file), (base, tmp_path / name)):
+            with pytest.raises(FormatError, match=rf"a folder's .*restore it \(zipnn {way}\)"):
+                zipnn.make_delta(*pair, tmp_path / "none.znn")
+    assert not (tmp_path / "none.znn").exists()
+
+
 def test_blocks_of_quantised_values(tmp_path: Path) -> None:
     gguf = pytest.importorskip("gguf")
     rng = np.random.default_rng(2)
@@ -311,6 +359,62 @@ def test_a_base_that_changes_meanwhile_is_found(base: Path, tuned_file: Path, tm
             writable.write(data)
         with pytest.raises(BaseMismatchError):
             file.get_tensors()
+
+
+def test_a_base_that_is_replaced_while_it_is_compared_with(
+    base: Path, tuned_file: Path, tmp_path: Path
+) -> None:
+    other = save(tmp_path / "other", model(7))
+
+    def replace_base(*_: int) -> None:
+        if other.exists():
+            os.replace(other, base)
+
+    shards = save_shards(tmp_path / "shards", TUNED, 2)
+    for made in (tuned_file, shards):
+        save(other, model(7))
+        with pytest.raises(ZipnnError, match="changed while it was read"):
+            zipnn.make_delta(base, made, tmp_path / "delta.znn", progress=replace_base)
+        assert not (tmp_path / "delta.znn").exists()
+
+
+def test_what_was_kept_of_a_base_proves_nothing(
+    tmp_path: Path,
+) -> None:
+    base = tmp_path / "base.npy"
+    np.save(base, np.asfortranarray(BASE["embed.weight"].astype(np.float32)))
+    np.save(tmp_path / "made.npy", TUNED["embed.weight"].astype(np.float32))
+    with open_base(base) as tensors:
+        (tensor,) = tensors.tensors.values()
+        wrong = bytearray(tensors.read(tensor, 0, tensors.size(tensor)))
+        wrong[1000] ^= 1
+        tensors._gathered = (tensor, memoryview(wrong))
+        with pytest.raises(MismatchError):
+            zipnn.make_delta(tensors, tmp_path / "made.npy", tmp_path / "delta.znn")
+    assert not (tmp_path / "delta.znn").exists()
+
+
+def test_transposed_tensors_of_one_name_in_several_files_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    one = rng.standard_normal((300, 200)).astype(np.float32)
+    for size in (300, 7):  # of one size, and of different ones
+        for folder, order, factors in (("base", "F", (1, 1.001)), ("made", "C", (1.003, 1.002))):
+            root = tmp_path / f"{folder}{size}"
+            for name, rows, factor in zip("ab", (size, 300), factors, strict=True):
+                (root / name).mkdir(parents=True)
+                array = np.array(one[:rows] * np.float32(factor), order=order)
+                np.save(root / name / "w.npy", array)
+        base, made = tmp_path / f"base{size}", tmp_path / f"made{size}"
+        delta = there_and_back(base, made, tmp_path / f"out{size}")
+        assert codings(delta)["delta"] == (size + 300) * 800
+        series = Series(tmp_path / f"series{size}")
+        for root in (base, made):
+            series.add(root)
+        assert all(checked.restorable for checked in series.verify())
+        with series.open(2) as opened:
+            for key in sorted(opened.keys()):
+                array = np.load(made / key.removesuffix(":array"))
+                assert opened.get_tensor(key).tobytes() == array.tobytes()
 
 
 def test_without_a_base(base: Path, tuned_file: Path, tmp_path: Path) -> None:

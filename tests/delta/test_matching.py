@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import zipnn
 from tests.delta.models import Tensors, codings, model, save, save_shards, tuned
 from zipnn.containers.archive.differences import BaseTensor
 from zipnn.delta.base import open_base
-from zipnn.errors import BaseMismatchError, FormatError
+from zipnn.errors import BaseMismatchError, FormatError, ZipnnError
 
 BASE = model()
 TUNED = tuned(BASE)
@@ -53,8 +54,43 @@ def test_renamed_tensors(tmp_path: Path) -> None:
     renamed = {names[name]: tensor for name, tensor in TUNED.items()}
     assert "delta" not in compared(tmp_path, BASE, renamed)
     assert compared(tmp_path, BASE, renamed, rename=names)["delta"] == SIZE
-    # A name that is not there, or is of another shape, does no harm.
-    assert "delta" not in compared(tmp_path, BASE, renamed, rename={"nothing": "t0", "head.weight": "t1"})
+    # A name of another shape does no harm.
+    assert "delta" not in compared(tmp_path, BASE, renamed, rename={"head.weight": "t1"})
+    for rename, wrong in (
+        ({"nothing": "t0"}, "the base has no 'nothing'"),
+        ({**names, "head.weight": "none"}, "the model has no 'none'"),
+    ):
+        with pytest.raises(ZipnnError, match=wrong):
+            compared(tmp_path / "wrong", BASE, renamed, rename=rename)
+        assert not (tmp_path / "wrong" / "delta.znn").exists()
+
+
+def test_names_with_and_without_their_folder_are_renamed(tmp_path: Path) -> None:
+    old, new = {"w": BASE["embed.weight"]}, {"v": TUNED["embed.weight"]}
+    base, made = tmp_path / "base", tmp_path / "made"
+    for folder in ("unet", "vae"):
+        save(base / folder / "m.safetensors", old)
+        save(made / folder / "m.safetensors", new)
+    np.savez_compressed(made / "vae" / "other.npz", packed=np.zeros(50))
+    for rename in ({"unet:w": "unet:v", "vae:w": "vae:v"}, {"w": "v"}):
+        zipnn.make_delta(base, made, tmp_path / "delta.znn", rename=rename, force=True)
+        assert codings(tmp_path / "delta.znn")["delta"] == 2 * new["v"].nbytes
+    with pytest.raises(ZipnnError, match="the model has no 'unet:x', 'vae:x'"):
+        zipnn.make_delta(
+            base, made, tmp_path / "d", rename={"unet:w": "unet:x", "vae:w": "vae:x", "w": "packed"}
+        )
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_folders_with_links_to_themselves(tmp_path: Path) -> None:
+    base = save_shards(tmp_path / "base", BASE, 1)
+    save(tmp_path / "elsewhere" / "m.safetensors", {"w": BASE["embed.weight"]})
+    for number in range(8):
+        (base / f"self{number}").symlink_to(base, target_is_directory=True)
+    (base / "vae").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with open_base(base) as tensors:
+        assert set(tensors.tensors) == {*BASE, "vae:w"}
 
 
 def test_content_is_found_under_other_names(tmp_path: Path) -> None:

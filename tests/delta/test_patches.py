@@ -7,7 +7,10 @@ import io
 import itertools
 import os
 import threading
+from collections import UserDict
 from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ml_dtypes
@@ -220,6 +223,65 @@ def test_a_call_that_was_interrupted_is_made_again(monkeypatch: pytest.MonkeyPat
     assert bits(tensors) == bits(new)
 
 
+class Interrupted(UserDict):  # type: ignore[type-arg]
+    """A state dict whose changes are interrupted after so many of them."""
+
+    left = 0
+
+    def __setitem__(self, name: str, tensor: Any) -> None:
+        self._count()
+        super().__setitem__(name, tensor)
+
+    def __delitem__(self, name: str) -> None:
+        self._count()
+        super().__delitem__(name)
+
+    def _count(self) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+
+
+@pytest.mark.parametrize("left", range(5))
+@pytest.mark.parametrize("changes", [True, False])
+def test_one_that_was_interrupted_while_names_changed(left: int, changes: bool) -> None:
+    old = model()
+    new = nudged(old, 0.3) if changes else dict(old)
+    new |= {"added": np.ones(3), "bool": np.arange(4)}
+    for name in ("i64", "f16", "f32"):
+        del new[name]
+    patch = zipnn.patch(old, new)
+    tensors = Interrupted()
+    tensors.data.update(copies(old))
+    tensors.left = left
+    with pytest.raises(KeyboardInterrupt):
+        zipnn.apply_patch(tensors, patch)
+    spoilt = copies(tensors.data)
+    spoilt["scalar"] = np.array(99)
+    with pytest.raises(BaseMismatchError):
+        zipnn.apply_patch(spoilt, patch)
+    tensors.left = -1
+    zipnn.apply_patch(tensors, patch)
+    assert bits(tensors.data) == bits(new)
+    with pytest.raises(AlreadyAppliedError):
+        zipnn.apply_patch(tensors, patch)
+
+
+def test_another_state_does_not_pass_for_an_interrupted_one() -> None:
+    old, new = model(), nudged(model())
+    new |= {"added": np.ones(3)}
+    del new["i64"]
+    patch = zipnn.patch(old, new)
+    for done in (old, new):
+        tensors = copies(done)
+        tensors["i64"] = np.ones(2)  # another one than the patch removes, and nothing is added or removed yet
+        tensors["added"] = np.zeros(3)
+        before = bits(tensors)
+        with pytest.raises(BaseMismatchError):
+            zipnn.apply_patch(tensors, patch)
+        assert bits(tensors) == before
+
+
 def test_every_damage_is_noticed_before_anything_is_written() -> None:
     old = {"w": model()["bf16"][:8].copy(), "v": np.arange(50.0)}
     new = nudged(old, 0.3)
@@ -295,6 +357,9 @@ def test_streams() -> None:
         zipnn.apply_patch(tensors, file)
         assert bits(tensors) == bits(newest)
         assert file.read(9) == b"after"
+        with pytest.raises(EOFError, match="no patch follows"):
+            zipnn.apply_patch(tensors, file)
+        assert bits(tensors) == bits(newest)
 
 
 def test_a_pipe_of_the_system() -> None:
@@ -318,8 +383,12 @@ def test_a_stream_that_ends_early() -> None:
     old, new = model(), nudged(model())
     patch = zipnn.patch(old, new)
     before = bits(old)
+    for size in (1, 3, 4, 5, len(patch) - 1):
+        for file in (Pipe(patch[:size]), io.BytesIO(patch[:size]), patch[:size]):
+            with pytest.raises(CorruptError, match="cut off"):
+                zipnn.apply_patch(old, file)
     with pytest.raises(CorruptError, match="cut off"):
-        zipnn.apply_patch(old, Pipe(patch[:-1]))
+        zipnn.apply_patch(old, b"")
     assert bits(old) == before
 
 
@@ -410,6 +479,44 @@ def test_what_is_no_state_dict() -> None:
         zipnn.patch({}, {}, level="best")
     with pytest.raises(ValueError, match="threads"):
         zipnn.patch({}, {}, threads=-1)
+
+
+def test_what_is_no_patch_and_no_file(tmp_path: Path) -> None:
+    old, new = model(), nudged(model())
+    patch = zipnn.patch(old, new)
+    path = tmp_path / "u.znp"
+    path.write_bytes(patch)
+
+    class Text:
+        def read(self, size: int) -> str:
+            return "text"[:size]
+
+    before = bits(old)
+    for wrong, message in (
+        (str(path), "not a path: give open"),
+        (path, "not a path: give open"),
+        (io.StringIO("text"), "mode 'rb'"),
+        (Text(), "mode 'rb'"),
+        (None, "not NoneType"),
+        (5, "not int"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            zipnn.apply_patch(old, wrong)
+    for sink in (str(path), path, io.StringIO(), None):
+        with pytest.raises(TypeError, match="binary file"):
+            zipnn.write_patch(old, new, sink)  # type: ignore[arg-type]
+    assert path.read_bytes() == patch
+    for state in ([1], None, "text"):
+        for pair in ((state, new), (old, state)):
+            with pytest.raises(TypeError, match="not a mapping"):
+                zipnn.patch(*pair)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="not a mapping"):
+            zipnn.apply_patch(state, patch)  # type: ignore[arg-type]
+    fixed = MappingProxyType(old)
+    with pytest.raises(TypeError, match="cannot be changed; use copy=True"):
+        zipnn.apply_patch(fixed, patch)  # type: ignore[arg-type]
+    assert bits(old) == before
+    assert bits(dict(zipnn.apply_patch(fixed, patch, copy=True))) == bits(new)  # type: ignore[arg-type]
 
 
 def test_hashes_that_collide_do_not_hide_a_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,3 +114,14 @@ def test_command(model: Path, tmp_path: Path, command: Zipnn) -> None:
     assert run.code == 1
     assert "broken.safetensors" in run.err
     assert "##" not in (tmp_path / "new" / "README.md").read_text().replace("# A model", "")
+
+
+def test_what_belongs_to_a_clone_stays_at_home(model: Path, tmp_path: Path) -> None:
+    for name in (".git", ".cache"):
+        (model / name / "objects").mkdir(parents=True)
+        (model / name / "objects" / "large").write_bytes(b"x" * 1000)
+    (model / "sub" / ".cache").mkdir(parents=True)
+    (model / "sub" / ".cache" / "kept").touch()
+    export_model(model, tmp_path / "out")
+    assert not names(tmp_path / "out") & {".git", ".cache"}
+    assert (tmp_path / "out" / "sub" / ".cache" / "kept").exists()

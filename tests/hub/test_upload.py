@@ -97,6 +97,15 @@ def test_a_private_repository_and_a_branch(hub: tuple[Hub, str], client: Client,
     assert sent(server) == []
 
 
+def test_what_is_public_does_not_become_private(hub: tuple[Hub, str], client: Client, model: Path) -> None:
+    server = hub[0]
+    server.repositories[REPO] = {}
+    code, _, err = client.call("-m", "zipnn", "upload", model, "--repo-id", REPO, "--private")
+    assert code == 1
+    assert "it is there and public" in err
+    assert server.repositories[REPO] == {}
+
+
 def test_killed_in_between_it_goes_on(
     hub: tuple[Hub, str], client: Client, model: Path, tmp_path: Path
 ) -> None:

@@ -176,7 +176,9 @@ class _ArchiveExtents:
 
     def check(self, tensor: StoredTensor) -> None:
         if tensor.member is None:
-            return  # the archive has found it to lie within its original
+            # It lies within the original, but that may be said to be larger than it can be.
+            self._archive.check_range(tensor.offset, tensor.offset + tensor.size)
+            return
         frames = self._archive.segment_data(self._archive.segments[tensor.member]).frames
         if tensor.offset + tensor.size > sum(frame.head.data_size for frame in frames):
             raise CorruptError("its segment does not hold so much")

@@ -100,23 +100,38 @@ def read_manifest(folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     with error_place(f"file {path}"):
-        if len(text) > _LARGEST:
-            raise CorruptError(f"more than {_LARGEST} bytes")
+        _check_size(text)
         return _parse(text)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest of a series, in one step."""
-    body = {"next": manifest.next, "checkpoints": [asdict(entry) for entry in manifest.checkpoints.values()]}
-    document = {"zipnn.series": _VERSION, **body, "checksum": _checksum(body)}
+    """Replace the manifest of a series, in one step; never by one that cannot be read.
+
+    Raises:
+        CorruptError: it says what cannot be. Nothing was written.
+    """
+    text = _written(manifest)
+    with error_place(f"file {folder / FILE}: would be"):
+        _check_size(text)
+        _parse(text)
     with output_file(folder / FILE) as out:
-        out.write(json.dumps(document, indent=1).encode())
+        out.write(text)
         out.sync()
         out.publish(with_mode(os.stat(folder), 0o666), overwrite=True)
 
 
+def _written(manifest: Manifest) -> bytes:
+    body = {"next": manifest.next, "checkpoints": [asdict(entry) for entry in manifest.checkpoints.values()]}
+    return json.dumps({"zipnn.series": _VERSION, **body, "checksum": _checksum(body)}, indent=1).encode()
+
+
 def _checksum(body: dict[str, Any]) -> str:
     return f"{_core.xxh3_64(json.dumps(body, sort_keys=True).encode()):016x}"
+
+
+def _check_size(text: bytes) -> None:
+    if len(text) > _LARGEST:
+        raise CorruptError(f"more than {_LARGEST} bytes")
 
 
 def _parse(text: bytes) -> Manifest:

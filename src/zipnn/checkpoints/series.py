@@ -8,10 +8,10 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex, TypeVar
 
 from ..access.opening import ModelFile
 from ..containers.frame_stream import fingerprint
@@ -21,9 +21,11 @@ from ..delta.files import make_delta
 from ..errors import CorruptError, FormatError, MismatchError, ZipnnError, error_place
 from ..files import archive_file, decompress_file
 from ..folders import archive_folder, restore_folder
+from ..frames import LEVELS
 from ..storage.filereader import FileReader
 from ..storage.locking import file_lock
 from .chains import base_of, opened, reader_of, tensors_of
+from .choice import Which, find, kept
 from .manifest import (
     FILE,
     LONGEST_CHAIN,
@@ -36,8 +38,7 @@ from .manifest import (
 )
 
 StrPath = str | os.PathLike[str]
-Which = int | str
-"""A checkpoint: its number, or its name, of which the last one counts; a number may be given as text."""
+_T = TypeVar("_T")
 
 _LOCK = "series.lock"
 _PAYS = 0.9
@@ -73,12 +74,14 @@ class Series:
         threads: 0 for the default number.
 
     Raises:
-        ValueError: `every` is none of these numbers.
+        ValueError: `every` is none of these numbers, or `level` none of these words.
     """
 
     def __init__(self, folder: StrPath, *, every: int = 10, level: str = "default", threads: int = 0) -> None:
         if not 1 <= every <= LONGEST_CHAIN:
             raise ValueError(f"every is {every}: give a number from 1 to {LONGEST_CHAIN}")
+        if level not in LEVELS:
+            raise ValueError(f"level {level!r} is not known: choose from {', '.join(LEVELS)}")
         self.folder = Path(folder)
         self._every = every
         self._level = level
@@ -92,6 +95,17 @@ class Series:
             CorruptError, UnsupportedVersionError: its manifest is damaged, or newer than this zipnn.
         """
         return list(self._manifest().checkpoints.values())
+
+    def find(self, which: Which) -> Checkpoint:
+        """The checkpoint that is meant: by its number, or by its name, of which the last one counts.
+
+        As text a number is `"#2"`, or `"2"` where no other checkpoint is called that.
+
+        Raises:
+            TypeError: `which` is neither a number nor text.
+            ZipnnError: there is no such checkpoint, or the text may mean two.
+        """
+        return find(self._manifest(), which)
 
     def add(self, path: StrPath, name: str | None = None, *, progress: Progress | None = None) -> Checkpoint:
         """Add a checkpoint: a file or a folder, of any format.
@@ -107,10 +121,14 @@ class Series:
         Raises:
             CorruptError, BaseMismatchError: the checkpoint before cannot be read. `verify` says why, and
                 `prune` removes it.
+            TypeError: the name is not text. Nothing was done.
             OSError: reading or writing failed.
         """
         source = Path(path)
+        if not isinstance(name, str | None):
+            raise TypeError(f"the name of a checkpoint is text, not {type(name).__name__}: {name!r}")
         name = source.resolve().name if name is None else name
+        os.stat(source)  # what is missing makes no series
         if source.is_dir() and self.folder.resolve().is_relative_to(source.resolve()):
             raise ZipnnError(f"{self.folder} lies in {source}: keep the series outside of what goes into it")
         with self._writing(create=True) as manifest:
@@ -140,12 +158,19 @@ class Series:
             ZipnnError: there is no such checkpoint.
             CorruptError, BaseMismatchError: it cannot be read. The message says which can.
         """
-        manifest = self._manifest()
-        checkpoint = _find(manifest, which)
-        with contextlib.ExitStack() as stack, self._explaining(manifest, checkpoint):
-            base = base_of(self.folder, manifest, checkpoint, stack)
-            reader = stack.enter_context(reader_of(self.folder, checkpoint))
-            yield stack.enter_context(ModelFile(reader, framework, device, self._threads, base))
+
+        def opened(manifest: Manifest, checkpoint: Checkpoint) -> tuple[Manifest, Checkpoint, ModelFile]:
+            with contextlib.ExitStack() as attempt:
+                base = base_of(self.folder, manifest, checkpoint, attempt)
+                reader = attempt.enter_context(reader_of(self.folder, checkpoint))
+                model = attempt.enter_context(ModelFile(reader, framework, device, self._threads, base))
+                stack.enter_context(attempt.pop_all())
+            return manifest, checkpoint, model
+
+        with contextlib.ExitStack() as stack:
+            manifest, checkpoint, model = self._reading(which, opened)
+            with self._explaining(manifest, checkpoint, foreign=True):
+                yield model
 
     def restore(
         self, which: Which, output: StrPath, *, force: bool = False, progress: Progress | None = None
@@ -164,12 +189,15 @@ class Series:
                 checkpoints can.
             OutputExistsError: there is something already.
         """
-        manifest = self._manifest()
-        checkpoint = _find(manifest, which)
-        with self._explaining(manifest, checkpoint):
+
+        def restored(manifest: Manifest, checkpoint: Checkpoint) -> FileResult:
             return self._restore(manifest, checkpoint, Path(output), force, progress)
 
-    def prune(self, keep: int | Iterable[Which], *, progress: Progress | None = None) -> list[Checkpoint]:
+        return self._reading(which, restored)
+
+    def prune(
+        self, keep: SupportsIndex | Iterable[Which], *, progress: Progress | None = None
+    ) -> list[Checkpoint]:
         """Remove checkpoints, but not what others need.
 
         What is a difference to one that goes is first written as one to an earlier one that stays, or by
@@ -189,14 +217,14 @@ class Series:
             CorruptError, BaseMismatchError: one that stays cannot be read. Nothing was removed.
         """
         with self._writing() as manifest:
-            kept = _kept(manifest, keep)
-            if not kept:
+            staying = kept(manifest, keep)
+            if not staying:
                 raise ValueError("nothing would be left of the series: remove its folder if that is wanted")
-            gone = manifest.checkpoints.keys() - kept
+            gone = manifest.checkpoints.keys() - staying
             new = manifest
             for checkpoint in manifest.checkpoints.values():
-                if checkpoint.number in kept and checkpoint.base in gone:
-                    stays = [link for link in manifest.chain(checkpoint)[1:] if link.number in kept]
+                if checkpoint.number in staying and checkpoint.base in gone:
+                    stays = [link for link in manifest.chain(checkpoint)[1:] if link.number in staying]
                     base = new.checkpoints[stays[0].number] if stays else None
                     with self._explaining(manifest, checkpoint):
                         rewritten = self._rewrite(new, checkpoint, base, progress)
@@ -209,7 +237,7 @@ class Series:
     def reanchor(self, which: Which, *, progress: Progress | None = None) -> Checkpoint:
         """Store a checkpoint by itself, so that it needs no other. For arguments and errors see `prune`."""
         with self._writing() as manifest:
-            checkpoint = _find(manifest, which)
+            checkpoint = find(manifest, which)
             if checkpoint.base is None:
                 return checkpoint
             with self._explaining(manifest, checkpoint):
@@ -224,7 +252,14 @@ class Series:
 
         Whatever needs a file that is not as it was is decoded, to find out.
         """
-        manifest = self._manifest()
+        while True:
+            manifest = self._manifest()
+            results = self._checked(manifest, progress)
+            wrong = [one.checkpoint for one in results if not (one.intact and one.restorable)]
+            if not any(self._is_outdated(manifest, checkpoint) for checkpoint in wrong):
+                return results
+
+    def _checked(self, manifest: Manifest, progress: Progress | None) -> list[Checked]:
         total = sum(checkpoint.stored_size for checkpoint in manifest.checkpoints.values())
         done = 0
         wrong: dict[int, str] = {}
@@ -246,6 +281,24 @@ class Series:
                     restorable, reason = False, reason or str(error)
             results.append(Checked(checkpoint, checkpoint.number not in wrong, restorable, reason))
         return results
+
+    def _reading(self, which: Which, read: Callable[[Manifest, Checkpoint], _T]) -> _T:
+        """What `read` gives of a checkpoint; it is called again if a writer exchanged archives meanwhile."""
+        while True:
+            manifest = self._manifest()
+            checkpoint = find(manifest, which)
+            try:
+                with self._explaining(manifest, checkpoint):
+                    return read(manifest, checkpoint)
+            except (CorruptError, MismatchError, FileNotFoundError):
+                if not self._is_outdated(manifest, checkpoint):
+                    raise
+
+    def _is_outdated(self, manifest: Manifest, checkpoint: Checkpoint) -> bool:
+        """Whether a checkpoint now is stored otherwise than this manifest says, or is gone."""
+        now = self._manifest()
+        known = now.checkpoints.get(checkpoint.number)
+        return known is None or now.chain(known) != manifest.chain(checkpoint)
 
     def _manifest(self) -> Manifest:
         manifest = read_manifest(self.folder)
@@ -359,8 +412,7 @@ class Series:
         work = self.folder / f".zipnn-{secrets.token_hex(8)}.incomplete"
         work.mkdir()
         try:
-            plain = checkpoint.name not in ("", ".", "..") and not set(checkpoint.name) & set("/\\\0:")
-            copy = work / (checkpoint.name if plain else "checkpoint")
+            copy = work / "checkpoint"  # its name may be one that no file can have
             self._restore(manifest, checkpoint, copy, False, None)
             return self._store(manifest, copy, checkpoint.name, checkpoint.number, revision, base, progress)
         finally:
@@ -402,25 +454,36 @@ class Series:
         return ""
 
     @contextlib.contextmanager
-    def _explaining(self, manifest: Manifest, checkpoint: Checkpoint) -> Iterator[None]:
-        """Let errors say which checkpoints can be had where this one cannot."""
+    def _explaining(
+        self, manifest: Manifest, checkpoint: Checkpoint, *, foreign: bool = False
+    ) -> Iterator[None]:
+        """Let errors say which checkpoints can be had where this one cannot.
+
+        Where others work too (`foreign`), only those that name a file of the checkpoint's.
+        """
         try:
+            yield
+        except ZipnnError as error:
+            files = [str(self.folder / link.file) for link in manifest.chain(checkpoint)]
+            if foreign and not any(file in str(error) for file in files):
+                raise
             with error_place(f"series {self.folder}: checkpoint {checkpoint.number}"):
-                yield
-        except (CorruptError, MismatchError) as error:
-            wrong = {link.number for link in manifest.chain(checkpoint) if self._problem(link)}
-            if wrong:
-                good = [
-                    str(other.number)
-                    for other in manifest.checkpoints.values()
-                    if not wrong & {link.number for link in manifest.chain(other)}
-                ]
-                names = ", ".join(map(str, sorted(wrong)))
-                error.args = (
-                    f"{error}; damaged: {names}; without these can be restored: {', '.join(good) or 'none'}",
-                    *error.args[1:],
-                )
-            raise
+                if isinstance(error, CorruptError | MismatchError):
+                    self._explain(error, manifest, checkpoint)
+                raise
+
+    def _explain(self, error: ZipnnError, manifest: Manifest, checkpoint: Checkpoint) -> None:
+        wrong = {link.number for link in manifest.chain(checkpoint) if self._problem(link)}
+        if not wrong:
+            return
+        good = [
+            str(other.number)
+            for other in manifest.checkpoints.values()
+            if not wrong & {link.number for link in manifest.chain(other)}
+        ]
+        names = ", ".join(map(str, sorted(wrong)))
+        told = f"{error}; damaged: {names}; without these can be restored: {', '.join(good) or 'none'}"
+        error.args = (told, *error.args[1:])
 
 
 def _is_leftover(name: str) -> bool:
@@ -431,25 +494,3 @@ def _by_itself(manifest: Manifest, like: Checkpoint, size: int) -> float:
     """Bytes that a checkpoint would take by itself, as the anchor of another one does."""
     anchor = manifest.chain(like)[-1]
     return size * anchor.stored_size / max(anchor.original_size, 1)
-
-
-def _find(manifest: Manifest, which: Which) -> Checkpoint:
-    for checkpoint in reversed(manifest.checkpoints.values()):
-        if which in (checkpoint.number, checkpoint.name):
-            return checkpoint
-    if isinstance(which, str) and which.isascii() and which.isdigit() and int(which) in manifest.checkpoints:
-        return manifest.checkpoints[int(which)]
-    known = ", ".join(map(str, manifest.checkpoints)) or "none"
-    raise ZipnnError(f"there is no checkpoint {which!r} in the series, but {known}")
-
-
-def _kept(manifest: Manifest, keep: int | Iterable[Which]) -> set[int]:
-    if isinstance(keep, int):
-        if keep < 0:
-            raise ValueError(f"keep is {keep}: give how many to keep, or a list of which")
-        return set(
-            list(manifest.checkpoints)[len(manifest.checkpoints) - min(keep, len(manifest.checkpoints)) :]
-        )
-    if isinstance(keep, str):
-        raise TypeError("keep is a number, or a list of numbers and names")
-    return {_find(manifest, which).number for which in keep}

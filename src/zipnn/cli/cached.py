@@ -21,7 +21,13 @@ from .output import Console
 if TYPE_CHECKING:
     from ..conversion import FileResult
 
-_NOT_WITH_MODEL = {"output": "--output", "in_place": "--in-place", "delete_original": "--delete-original"}
+_NOT_WITH_MODEL = {
+    "output": "--output",
+    "in_place": "--in-place",
+    "delete_original": "--delete-original",
+    "base": "--base",
+    "archive": "--archive",
+}
 
 
 def add_model(parser: Parser) -> None:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..storage.locations import Place
+from ..storage.locations import Place, Url
 from . import streams
 from .cached import add_model, check_paths, work
 from .delta import compress_against
-from .errors import Exit
+from .errors import Exit, UsageError
 from .options import add_base, add_command, add_level, add_writing
 from .output import Console
 from .streams import is_stream
@@ -91,6 +91,9 @@ def _archive(args: argparse.Namespace, console: Console) -> Exit:
     from ..folders import archive_folder
     from .conversion import convert_folders
 
+    for path in args.paths:
+        if isinstance(path, Url):
+            raise UsageError(f"{path} is a URL: --archive takes folders of this machine", "fetch it first")
     return convert_folders(args, console, "compressing", archive_folder, level=args.level, force=args.force)
 
 

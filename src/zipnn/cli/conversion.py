@@ -91,8 +91,7 @@ def convert_folders(
     Raises:
         UsageError: options do not go with folders in archives.
     """
-    if args.in_place or args.delete_original:
-        raise UsageError("a folder and its archive do not replace each other: remove the original by hand")
+    check_folder_options(args)
     if args.output is not None and len(args.paths) > 1:
         raise UsageError("-o goes with one folder or archive")
     outcome = Outcome(args.command, console)
@@ -107,6 +106,12 @@ def convert_folders(
             results.append(result)
     total = total_of(results, time.monotonic() - begun)
     return outcome.finish(map(as_json, results), dry_run=args.dry_run, total=total)
+
+
+def check_folder_options(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for options that do not go with folders in archives."""
+    if args.in_place or args.delete_original:
+        raise UsageError("a folder and its archive do not replace each other: remove the original by hand")
 
 
 def _outputs(args: argparse.Namespace, default_output: Callable[[Place], Place | None]) -> list[Place | None]:

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ZipnnError
-from ..storage.locations import Place
+from ..storage.locations import Place, Url
 from . import streams
 from .cached import add_model, check_paths, work
 from .errors import Exit, UsageError
 from .options import add_base, add_command, add_writing
 from .output import Console
 from .streams import is_stream
+
+if TYPE_CHECKING:
+    from ..conversion import FileResult
 
 _DETAILS = """\
 The original comes back byte for byte. A file NAME.znn.safetensors becomes
@@ -56,23 +59,33 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
         from ..hub.cache import decompress_model
 
         return work(args, console, "decompressing", decompress_model, dry_run=args.dry_run)
-    if args.paths and all(map(_holds_folder, args.paths)):
-        from ..folders import restore_folder
-        from .conversion import convert_folders
-
-        return convert_folders(args, console, "decompressing", restore_folder, base=args.base)
     from ..files import decompress_file, original_path
+    from ..folders import restore_folder
     from ..trees import decompress_tree
-    from .conversion import convert
+    from .conversion import check_folder_options, convert, convert_folders
 
+    folders = {path for path in args.paths if _holds_folder(path)}
+    if folders:
+        check_folder_options(args)
+        if isinstance(args.output, Url):
+            raise UsageError(f"{args.output} is a URL: folders are restored on this machine", "-o FOLDER")
+    if folders and len(args.paths) == 1:
+        return convert_folders(args, console, "decompressing", restore_folder, base=args.base)
     if args.base is not None and any(path.is_dir() for path in args.paths):
         raise UsageError("--base goes with files, not with folders of files")
     more = {} if args.base is None else {"base": args.base}
+
+    def restore(path: Place, output: Place | None, **options: Any) -> FileResult:
+        if path not in folders:
+            return decompress_file(path, output, **options)
+        kept = {name: options[name] for name in ("threads", "dry_run", "progress", "base") if name in options}
+        return restore_folder(path, output, **kept)
+
     return convert(
         args,
         console,
         verb="decompressing",
-        file=decompress_file,
+        file=restore,
         tree=decompress_tree,
         default_output=original_path,
         **more,

@@ -11,6 +11,7 @@ from ..errors import (
     CorruptError,
     MissingDependencyError,
     OutputExistsError,
+    OutputInTheWayError,
     UnsupportedVersionError,
     ZipnnError,
 )
@@ -89,6 +90,8 @@ def hint_of(error: Exception) -> str:
     """What to do about it; empty where the message says so or nobody knows."""
     if isinstance(error, UsageError):
         return error.hint
+    if isinstance(error, OutputInTheWayError):
+        return "-o writes elsewhere"
     if isinstance(error, OutputExistsError):
         return "--force replaces files, -o writes elsewhere"
     if isinstance(error, UnsupportedVersionError):

@@ -47,7 +47,9 @@ def register(commands: Any) -> None:
     )
     _action(actions, "list", _list, "list the checkpoints", writes=False)
     restore = _action(actions, "restore", _restore, "write a checkpoint as it was", writes=False)
-    restore.add_argument("which", metavar="CHECKPOINT", help="its number or name")
+    restore.add_argument(
+        "which", metavar="CHECKPOINT", help="its number or name; #N for a number that is a name too"
+    )
     restore.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="file or folder to write"
     )
@@ -100,6 +102,10 @@ def _add(args: argparse.Namespace, console: Console) -> Exit:
     return outcome.finish(map(as_json, added))
 
 
+def _called(checkpoint: Checkpoint) -> str:
+    return f"checkpoint {checkpoint.number} ({text.name(checkpoint.name)})"
+
+
 def _told(checkpoint: Checkpoint) -> str:
     form = "by itself" if checkpoint.base is None else f"as a difference to {checkpoint.base}"
     sizes = f"{text.size(checkpoint.original_size)} -> {text.size(checkpoint.stored_size)}"
@@ -133,9 +139,10 @@ def _restore(args: argparse.Namespace, console: Console) -> Exit:
     series, outcome = _opened(args), Outcome(args.command, console)
     results = []
     with outcome.attempt(args.series, "restoring") as progress:
-        result = series.restore(args.which, args.output, force=args.force, progress=progress)
+        checkpoint = series.find(args.which)
+        result = series.restore(checkpoint.number, args.output, force=args.force, progress=progress)
         results.append(as_json(result))
-        console.result(told(result))
+        console.result(f"{_called(checkpoint)}: {told(result)}")
     return outcome.finish(results)
 
 
@@ -145,7 +152,7 @@ def _verify(args: argparse.Namespace, console: Console) -> Exit:
     with outcome.attempt(args.series, "verifying") as progress:
         results = series.verify(progress=progress)
     for result in results:
-        name = f"checkpoint {result.checkpoint.number} ({text.name(result.checkpoint.name)})"
+        name = _called(result.checkpoint)
         if result.intact and result.restorable:
             console.result(f"{name}: intact")
             continue
@@ -156,13 +163,15 @@ def _verify(args: argparse.Namespace, console: Console) -> Exit:
 
 def _prune(args: argparse.Namespace, console: Console) -> Exit:
     if args.keep is not None and args.keep < 1:
-        raise UsageError("--keep 0 would leave nothing", "remove the folder of the series if that is wanted")
+        raise UsageError(
+            f"--keep {args.keep} would leave nothing", "remove the folder of the series if that is wanted"
+        )
     keep: int | Sequence[str] = args.keep if args.keep is not None else args.keep_only
 
     def prune(series: Series, progress: Any) -> list[Checkpoint]:
         gone = series.prune(keep, progress=progress)
         for checkpoint in gone:
-            console.result(f"checkpoint {checkpoint.number} ({text.name(checkpoint.name)}): removed")
+            console.result(f"{_called(checkpoint)}: removed")
         return gone
 
     return _change(args, console, "pruning", prune)

@@ -21,6 +21,7 @@ from .output import Console
 
 STREAM = Path("-")
 _STEP = 1 << 20
+_NOT_WITH_STREAM = ("in_place", "delete_original", "dry_run", "base", "archive", "model")
 _NAME = "standard input"
 _Write = Callable[[Any], object]
 
@@ -33,8 +34,8 @@ def is_stream(args: argparse.Namespace) -> bool:
         return False
     if len(args.paths) > 1:
         raise UsageError("- is standard input: give it alone", "or give paths only")
-    for option in ("in_place", "delete_original", "dry_run"):
-        if getattr(args, option, False):
+    for option in _NOT_WITH_STREAM:
+        if getattr(args, option, None):
             raise UsageError(f"--{option.replace('_', '-')} does not go with standard input")
     if isinstance(args.output, Url):
         raise UsageError("standard input does not go to a URL", "write a file, then send that")

@@ -48,7 +48,8 @@ class FolderSource:
     Attributes:
         path: the folder.
         size: of all files in bytes.
-        stat: of the folder, with the mode of a file in it.
+        stat: of the folder, with the mode of a file in it: nobody may read it who may not read each of the
+            files.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class FolderSource:
     ) -> None:
         self.path = root
         self._open_file = open_file
-        self.stat = with_mode(os.stat(root), 0o666)
+        mode = 0o666
         self._files: list[_File] = []
         self.size = 0
         for name in names:
@@ -65,6 +66,10 @@ class FolderSource:
                 assert reader.stat is not None
                 self._files.append(_File(name, path, self.size, reader.size, reader.stat))
                 self.size += reader.size
+                mode &= reader.stat.st_mode | 0o600
+        for folder in {parent for file in self._files for parent in PurePosixPath(file.name).parents[:-1]}:
+            mode &= _files_in(os.stat(root / folder).st_mode) | 0o600
+        self.stat = with_mode(os.stat(root), mode)
         self._offsets = [file.offset for file in self._files]
         self._open: OrderedDict[int, FileReader] = OrderedDict()
 
@@ -179,6 +184,11 @@ def _joined(found: Sequence[Contents], members: Sequence[Member]) -> Contents:
         if contents.note:
             notes.append(f"{member.name}: {contents.note}")
     return Contents("folder", tuple(tensors), tuple(extents), tuple(deflated), "; ".join(notes))
+
+
+def _files_in(mode: int) -> int:
+    """What a folder's mode lets people do, at most, with the files in it."""
+    return 0o6 * (mode & 0o111)
 
 
 def with_mode(state: os.stat_result, mode: int) -> os.stat_result:

@@ -140,7 +140,11 @@ def archived_file(reader: FileReader, archive: Archive) -> FileReader:
         FormatError: it holds a folder.
     """
     if archive.index.is_folder:
-        raise FormatError(f"file {reader.path}: holds a folder, not a file; restore it first")
+        base = archive.index.base
+        what, way = ("archive", "decompress") if base is None else (f"difference to {base}", "apply")
+        raise FormatError(
+            f"file {reader.path}: a folder's {what}, not a file: restore it (zipnn {way}) and give the folder"
+        )
     return OriginalFile(
         reader, archive.original_size, lambda offset, size: archive.read_range(offset, offset + size)
     )

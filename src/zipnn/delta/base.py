@@ -25,7 +25,7 @@ from ..containers.originals import open_original
 from ..containers.readers import read_contents
 from ..errors import BaseMismatchError, BaseRequiredError, FormatError, ZipnnError
 from ..storage.filereader import FileReader, fresh_buffer
-from ..storage.locations import Place, place_of
+from ..storage.locations import Place, are_same, place_of
 from ..storage.opening import Location
 
 _INDEX = ".safetensors.index.json"
@@ -51,7 +51,7 @@ class BaseTensors:
         self.tensors: Mapping[str, BaseTensor] = MappingProxyType(self._tensors)
         self.folders: dict[str, str] = {}
         self._hashes: dict[tuple[str, int], int] = {}
-        self._gathered: tuple[str, memoryview] = ("", memoryview(b""))
+        self._gathered: tuple[BaseTensor, memoryview] | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> BaseTensors:
@@ -80,7 +80,7 @@ class BaseTensors:
         if start + size > whole:
             raise BaseMismatchError(f"tensor {tensor.name!r} has {whole} bytes, not {start + size}")
         if not source.in_order(name):
-            data = self._gather(source, name, whole, threads)[start : start + size]
+            data = self._gather(tensor, threads)[start : start + size]
         else:
             data = source.read_range(name, start, start + size, threads)
         if start % SEGMENT == 0 and size == min(SEGMENT, whole - start):
@@ -114,6 +114,11 @@ class BaseTensors:
         }
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]
 
+    def forget(self) -> None:
+        """Keep no elements that were read: they are read from the files again."""
+        with self._lock:
+            self._gathered = None
+
     def check_unchanged(self) -> None:
         """Raise `ZipnnError` if a file is no longer what it was when it was opened."""
         for reader in self._readers:
@@ -121,12 +126,10 @@ class BaseTensors:
 
     def check_apart(self, output: Place) -> None:
         """Raise `ZipnnError` if `output` is a file of the base, which would be lost."""
-        if isinstance(output, Path) and output.exists():
-            for reader in self._readers:
-                if isinstance(reader.path, Path) and os.path.samefile(reader.path, output):
-                    raise ZipnnError(
-                        f"file {output}: part of the base, without which no difference can be read"
-                    )
+        if any(are_same(output, reader.path) for reader in self._readers):
+            raise ZipnnError(
+                f"file {output}: part of the base, which every difference to it needs; give another output"
+            )
 
     def add_file(self, reader: FileReader, folder: str = "") -> None:
         """Add a file's tensors, as far as their names are free.
@@ -160,14 +163,14 @@ class BaseTensors:
                 f"not {tensor.dtype} {list(tensor.shape)}"
             )
 
-    def _gather(self, source: StoredTensors, name: str, size: int, threads: int) -> memoryview:
+    def _gather(self, tensor: BaseTensor, threads: int) -> memoryview:
         """A tensor with strides; the last one is kept, since it is asked for piece by piece."""
-        key = f"{source.path}:{name}"
+        source, name, size = self._places[tensor.name]
         with self._lock:
-            if self._gathered[0] != key:
+            if self._gathered is None or self._gathered[0] != tensor:
                 data = fresh_buffer(size)
                 source.read_into(name, data, threads)
-                self._gathered = (key, data.toreadonly())
+                self._gathered = (tensor, data.toreadonly())
             return self._gathered[1]
 
     def _content_hash(self, tensor: BaseTensor) -> int:
@@ -222,9 +225,18 @@ def open_base(base: BaseLike) -> BaseTensors:
     return tensors
 
 
-def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
-    """Add a folder's safetensors files, or if there are none its files of any other format."""
+def _add_folder(
+    tensors: BaseTensors, root: Path, relative: str = "", ancestors: tuple[tuple[int, int], ...] = ()
+) -> None:
+    """Add a folder's safetensors files, or if there are none its files of any other format.
+
+    Links are followed, but for those to a folder that contains them.
+    """
     folder = root / relative
+    status = os.stat(folder)
+    identity = (status.st_dev, status.st_ino)
+    if identity in ancestors:
+        return
     names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
     files = [name for name in names if (folder / name).is_file()]
     weights = [name for name in files if name.endswith(kinds.SUFFIX)]
@@ -235,7 +247,7 @@ def _add_folder(tensors: BaseTensors, root: Path, relative: str = "") -> None:
             tensors.add_file(open_original(folder / name), relative)
     for name in names:
         if (folder / name).is_dir():
-            _add_folder(tensors, root, posixpath.join(relative, name))
+            _add_folder(tensors, root, posixpath.join(relative, name), (*ancestors, identity))
 
 
 def _shards(path: Path) -> set[str]:

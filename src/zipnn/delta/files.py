@@ -12,13 +12,13 @@ from ..containers.archive.index import Member
 from ..containers.archive.reading import open_archive
 from ..containers.contents import Contents
 from ..conversion import FileResult, Progress
-from ..errors import FormatError
+from ..errors import FormatError, ZipnnError
 from ..files import archive_file, decompress_file
-from ..folders import archive_folder, restore_folder
+from ..folders import archive_folder, archived_path, restore_folder
 from ..storage.filereader import Source
-from ..storage.locations import Place, local_path, place_of
+from ..storage.locations import Place, are_same, local_path, place_of
 from ..storage.opening import Location
-from .base import BaseLike, opened_base
+from .base import BaseLike, BaseTensors, opened_base
 from .matching import match
 
 
@@ -49,6 +49,8 @@ def make_delta(
 
     Raises:
         FormatError: there are no tensors in the base.
+        ZipnnError: base and model are the same, `output` is part of the base, the base changed meanwhile, or
+            `rename` has names that there are not.
         CorruptError, UnsupportedVersionError: base or model are damaged, or newer than this zipnn.
         MismatchError: what was written did not decode to the model. Nothing was kept.
         OutputExistsError: the output exists and `force` was not given.
@@ -61,12 +63,14 @@ def make_delta(
             return Comparison(tensors, match(source, contents.tensors, members, tensors, rename))
 
         place = place_of(model)
+        if not isinstance(base, BaseTensors) and are_same(tensors.path, place):
+            raise ZipnnError(f"{place}: base and model are the same; give what was made from the base")
         if isinstance(place, Path) and place.is_dir():
-            if output is not None:
-                tensors.check_apart(local_path(place_of(output)))
+            archive = _local(output) or archived_path(place)
+            tensors.check_apart(archive)
             return archive_folder(
                 place,
-                _local(output),
+                archive,
                 level=level,
                 threads=threads,
                 force=force,

@@ -18,6 +18,7 @@ from ..containers.archive.differences import BaseTensor
 from ..containers.archive.differing import Match
 from ..containers.archive.index import Member
 from ..containers.contents import StoredTensor
+from ..errors import ZipnnError
 from ..storage.filereader import Read, Source
 from .base import BaseTensors
 
@@ -47,9 +48,14 @@ def match(
         members: the files of a model that is a folder; then the tensors are called `FILE:NAME`.
         base: the base.
         rename: names of tensors of the base, and what these are called in the model.
+
+    Raises:
+        ZipnnError: `rename` has names that there are not.
     """
-    names = _Names(base, rename or {})
+    tensors, rename = list(tensors), rename or {}
+    names = _Names(base, rename)
     key_of = _key_in(members)
+    _check_names(rename, base, map(key_of, tensors))
     matches: list[Match] = []
     left: list[StoredTensor] = []
     for tensor in tensors:
@@ -71,10 +77,28 @@ def _key_in(members: Sequence[Member]) -> Callable[[StoredTensor], tuple[str, st
     def key(tensor: StoredTensor) -> tuple[str, str]:
         if not filled:
             return "", tensor.name
+        if tensor.member is not None:  # its offset is one in what the file holds compressed
+            return "", tensor.name.partition(":")[2]
         file = filled[bisect.bisect_right(offsets, tensor.offset) - 1].name
         return posixpath.dirname(file), tensor.name[len(file) + 1 :]
 
     return key
+
+
+def _check_names(rename: Mapping[str, str], base: BaseTensors, keys: Iterable[tuple[str, str]]) -> None:
+    """Raise `ZipnnError` if base or model have no tensor of a name, with or without its folder."""
+    if not rename:
+        return
+    old, new = set(base.tensors), set[str]()
+    old.update(key[len(folder) + 1 :] for key, folder in base.folders.items() if folder)
+    for folder, name in keys:
+        new.update((name, f"{folder}:{name}" if folder else name))
+    for names, known, where in ((rename.keys(), old, "base"), (rename.values(), new, "model")):
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ZipnnError(
+                f"rename: the {where} has no {', '.join(map(repr, missing))}; zipnn ls lists names"
+            )
 
 
 class _Names:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
@@ -54,8 +56,13 @@ class FilePatch:
         self.position = 0
 
     def take(self, size: int) -> memoryview:
-        """The next bytes. Raises `CorruptError` if there are fewer."""
-        data = _exactly(self._file, size)
+        """The next bytes.
+
+        Raises:
+            EOFError: the file ends before the patch's first byte.
+            CorruptError: it ends within the patch.
+        """
+        data = _exactly(self._file, size, first=self.position == 0)
         if self._spool is not None:
             self._spool.write(data)
         self.position += size
@@ -83,9 +90,21 @@ def patch_source(patch: Any) -> Iterator[PatchSource]:
     """A patch given as a buffer or as a binary file object, which may be a pipe or a socket's.
 
     What can be read only once is copied to memory, and to a temporary file when it is large.
+
+    Raises:
+        TypeError: it is neither.
     """
+    if isinstance(patch, str | os.PathLike):
+        raise TypeError(f"a patch is bytes or a binary file, not a path: give open({str(patch)!r}, 'rb')")
+    if isinstance(patch, io.TextIOBase):
+        raise TypeError("the patch's file is open as text: open it with mode 'rb'")
     if not hasattr(patch, "read"):
-        yield MemoryPatch(patch)
+        try:
+            memory = MemoryPatch(patch)
+        except TypeError:
+            kind = type(patch).__name__
+            raise TypeError(f"a patch is bytes or a binary file, not {kind}") from None
+        yield memory
     elif _goes_back(patch):
         source = FilePatch(patch, None)
         try:
@@ -102,10 +121,14 @@ def _goes_back(file: Any) -> bool:
     return seekable is not None and bool(seekable())
 
 
-def _exactly(file: Any, size: int) -> bytes | bytearray:
+def _exactly(file: Any, size: int, first: bool = False) -> bytes | bytearray:
     out = bytearray()
     while len(out) < size:
         data = file.read(min(size - len(out), _STEP))
+        if isinstance(data, str):
+            raise TypeError("the patch's file gives text: open it with mode 'rb'")
+        if first and data is not None and not data and not out:
+            raise EOFError("no patch follows: the file ends here")
         if not data:  # None: a file that does not wait for what is to come
             raise CorruptError(f"the patch is cut off: {size} bytes are needed, {len(out)} are there")
         out += data

@@ -53,6 +53,12 @@ class Described:
         return (self.dtype, (size * 8 // known.bits,)) if known and known.bits % 8 == 0 else ("U8", (size,))
 
 
+def check_mapping(state: object, what: str) -> None:
+    """Raise `TypeError` if a state dict is none."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{what} is a {type(state).__name__}, not a mapping of names to tensors")
+
+
 def source_of(name: str, tensor: Any) -> Source:
     """The bytes of a tensor and what they are: a copy only where they do not lie in memory like that.
 

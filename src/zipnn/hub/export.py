@@ -21,6 +21,7 @@ StrPath = str | os.PathLike[str]
 NAMES = ("ordinary", "znn")
 _INDEX = "model.safetensors.index.json"
 _HEADING = "## Compressed without loss"
+_NOT_PUBLISHED = frozenset({".git", ".cache"})  # a clone's objects, and what downloads leave
 _ATTRIBUTES = ("*.safetensors filter=lfs diff=lfs merge=lfs -text",)
 
 
@@ -34,7 +35,8 @@ def export_model(
     force: bool = False,
     progress: Progress | None = None,
 ) -> list[FileResult]:
-    """Make a folder to upload out of a model's: smaller weights, everything else as it is.
+    """Make a folder to upload out of a model's: smaller weights, everything else as it is, but for
+    `.git` and `.cache`.
 
     The model card gets a section with the sizes and how to load it, `.gitattributes` the rule that
     keeps weights in large-file storage.
@@ -60,7 +62,9 @@ def export_model(
     """
     if name not in NAMES:
         raise ValueError(f"name {name!r} is not known: choose from {', '.join(NAMES)}")
-    results = compress_tree(source, output, level=level, threads=threads, force=force, progress=progress)
+    results = compress_tree(
+        source, output, level=level, threads=threads, force=force, skip=_NOT_PUBLISHED, progress=progress
+    )
     if any(result.action == "failed" for result in results):
         return results
     root = Path(output)

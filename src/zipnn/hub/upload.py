@@ -21,6 +21,8 @@ from ..containers import kinds
 from ..conversion import Progress
 from ..errors import ZipnnError
 from ..storage.filereader import FileReader
+from ..storage.locking import file_lock
+from ..trees import walk
 from .export import export_model
 from .home import own_folder
 from .layout import check_repo_id, hub
@@ -90,17 +92,22 @@ def upload_model(
     api = hub().HfApi(token=token)
     check_repo_id(repo_id)
     exports = own_folder("upload") / repo_id.replace("/", "--")
-    folder = exports / _identity(Path(source), name, level)
-    if not folder.is_dir():
-        _export(Path(source), folder, name=name, level=level, threads=threads, progress=progress)
-    before, after = _sizes(folder)
-    with _explained(repo_id):
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        if revision is not None:
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
-        api.upload_folder(repo_id=repo_id, folder_path=folder, revision=revision, commit_message=message)
-        commit = api.repo_info(repo_id, revision=revision).sha
-    shutil.rmtree(exports, ignore_errors=True)
+    exports.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(exports.with_name(exports.name + ".lock")):  # another upload would take the export away
+        folder = exports / _identity(Path(source), name, level)
+        if not folder.is_dir():
+            _export(Path(source), folder, name=name, level=level, threads=threads, progress=progress)
+        before, after = _sizes(folder)
+        with _explained(repo_id):
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            if private and not api.repo_info(repo_id).private:
+                raise ZipnnError("it is there and public; make it private first, or leave out --private")
+            if revision is not None:
+                api.create_branch(repo_id, branch=revision, exist_ok=True)
+            commit = api.upload_folder(
+                repo_id=repo_id, folder_path=folder, revision=revision, commit_message=message
+            ).oid
+        shutil.rmtree(exports, ignore_errors=True)
     url = f"{api.endpoint}/{repo_id}/commit/{commit}"
     return Upload(repo_id, revision or "main", commit, url, before, after)
 
@@ -124,13 +131,10 @@ def _export(source: Path, folder: Path, *, progress: Progress | None, **options:
 def _identity(source: Path, name: str, level: str) -> str:
     """Changes with the files of the folder and with how they are exported."""
     digest = hashlib.sha256(repr((zipnn.__version__, os.path.abspath(source), name, level)).encode())
-    for place, folders, names in os.walk(source, followlinks=True):
-        folders.sort()
-        for path in (Path(place, file) for file in sorted(names)):
-            if path.exists():  # a link may lead nowhere
-                status = path.stat()
-                known = (str(path.relative_to(source)), status.st_size, status.st_mtime_ns)
-                digest.update(repr(known).encode("utf-8", "surrogateescape"))
+    for entry in walk(source, follow=True):
+        if not entry.problem and not entry.is_folder:
+            known = (str(entry.path), entry.size, (source / entry.path).stat().st_mtime_ns)
+            digest.update(repr(known).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 
 
@@ -150,6 +154,8 @@ def _explained(repo_id: str) -> Iterator[None]:
     """Raise what the hub or the way to it refuses as an error that says what to do."""
     try:
         yield
+    except ZipnnError as error:
+        raise ZipnnError(f"repository {repo_id}: not uploaded: {error}") from None
     except Exception as error:  # those of huggingface_hub, of its HTTP client and of hf_xet
         answer = getattr(error, "response", None)
         remedy = "the same command goes on where this one stopped"

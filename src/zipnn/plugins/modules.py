@@ -61,6 +61,8 @@ def decompress_module(model: Any) -> Any:
     """
     from .zlinear import ZLinear
 
+    if isinstance(model, ZLinear):
+        raise TypeError("a linear layer alone: give the module that it is in")
     replaced: dict[Any, Any] = {}
     for parent in list(model.modules()):
         for name, layer in parent._modules.items():
@@ -76,6 +78,7 @@ def _compressed(layer: Any, level: str) -> ZLinear | None:
     weight = layer.weight
     size = weight.numel() * weight.element_size()
     hooks = layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "_hf_hook")
+    hooks = hooks or "forward" in layer.__dict__  # one that somebody put in its place
     if size < _SMALLEST or hooks or weight.device.type == "meta" or not weight.is_floating_point():
         return None
     small = ZLinear(weight, layer.bias, level)

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputExistsError
+from ..errors import OutputExistsError, OutputInTheWayError
 from .filereader import naming
 from .locations import Place
 
@@ -165,11 +165,11 @@ def check_free(target: Path) -> None:
 
 
 def check_replaceable(target: Path) -> None:
-    """Raise `OutputExistsError` if `target` is what no file may replace: a folder, a device, a pipe."""
+    """Raise `OutputInTheWayError` if `target` is what no file may replace: a folder, a device, a pipe."""
     if target.is_dir():
-        raise OutputExistsError(f"{target} is a folder")
+        raise OutputInTheWayError(f"{target} is a folder")
     if target.exists() and not target.is_file():
-        raise OutputExistsError(f"{target} is not a regular file: outputs are files of their own")
+        raise OutputInTheWayError(f"{target} is not a regular file: outputs are files of their own")
 
 
 def sync_folder(folder: Path) -> None:

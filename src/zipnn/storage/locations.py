@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
+from ..errors import ZipnnError
+
 # A scheme of one letter is the drive of a Windows path.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 _WEB = frozenset({"http", "https"})
@@ -94,7 +96,14 @@ def place_of(location: str | os.PathLike[str] | Url) -> Place:
 
 
 def local_path(place: Place) -> Path:
-    """The path of what can only be on this machine."""
+    """The path of what can only be on this machine. Raises `ZipnnError` for a URL."""
     if isinstance(place, Url):
-        raise TypeError(f"{place}: a path of this machine is needed")
+        raise ZipnnError(f"{place}: a URL; a path of this machine is needed")
     return place
+
+
+def are_same(one: Place, other: Place) -> bool:
+    """Whether two places are one file or folder, by whatever names and links."""
+    if isinstance(one, Url) or isinstance(other, Url):
+        return one == other
+    return one.exists() and other.exists() and os.path.samefile(one, other)

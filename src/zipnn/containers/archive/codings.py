@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -82,6 +84,35 @@ def _from(read: Read, at: int) -> Read:
     return lambda offset, size: read(at + offset, size)
 
 
+class OriginalFrame:
+    """The data of a frame as the original has them: big-endian ones in that order.
+
+    Attributes:
+        size: of the data in bytes.
+    """
+
+    def __init__(self, frame: FrameReader) -> None:
+        self._frame = frame
+        self.size = frame.head.data_size
+        big_endian = bool(frame.head.flags & FLAG_BIG_ENDIAN)
+        self._width = element_width(frame.head.dtype) if big_endian else 1
+        cuts = frame.head.chunk_bytes if frame.head.chunk_count > 1 else 0
+        if self.size % self._width or cuts % self._width:
+            raise CorruptError(f"{self.size} bytes in chunks of {cuts} are no whole elements")
+
+    def read_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
+        """The bytes [start, stop). Raises `CorruptError`."""
+        begin = start - start % self._width
+        end = stop + -stop % self._width
+        piece = self._frame.decode_range(begin, end, threads)
+        return swapped(piece, self._width)[start - begin : stop - begin]
+
+    def windows(self, threads: int = 0) -> Iterator[memoryview]:
+        """All bytes in order; a piece is valid until the next is taken. Raises `CorruptError`."""
+        for piece in self._frame.windows(threads):
+            yield swapped(piece, self._width)
+
+
 class PlainData:
     """One frame whose data are the segment's bytes."""
 
@@ -89,18 +120,13 @@ class PlainData:
         if len(frames) != 1 or frames[0].head.data_size != segment.size:
             raise CorruptError(f"the frames do not hold {segment.size} bytes")
         self.frames = frames
-        big_endian = bool(frames[0].head.flags & FLAG_BIG_ENDIAN)
-        self._width = element_width(frames[0].head.dtype) if big_endian else 1
+        self._data = OriginalFrame(frames[0])
 
     def read_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
-        begin = start - start % self._width
-        end = stop + -stop % self._width
-        piece = self.frames[0].decode_range(begin, end, threads)
-        return swapped(piece, self._width)[start - begin : stop - begin]
+        return self._data.read_range(start, stop, threads)
 
     def windows(self, threads: int = 0) -> Iterator[memoryview]:
-        for piece in self.frames[0].windows(threads):
-            yield swapped(piece, self._width)
+        return self._data.windows(threads)
 
 
 class BlockData:
@@ -145,23 +171,34 @@ class DeflateData:
             raise CorruptError(f"parameters of a DEFLATE stream: {error}") from None
         self.frames = frames
         self._size = segment.size
-        ends = np.cumsum([frame.head.data_size for frame in frames], dtype=np.int64).tolist()
-        self._starts = [0, *ends]
+        self._data = [OriginalFrame(frame) for frame in frames]
+        self._starts = list(itertools.accumulate((data.size for data in self._data), initial=0))
+        if segment.size > deflate.most_bytes(self._starts[-1]):
+            raise CorruptError(f"{self._starts[-1]} bytes cannot make a DEFLATE stream of {segment.size}")
+        self._lock = threading.Lock()
+        self._running: Iterator[memoryview] | None = None
+        self._piece, self._at = memoryview(b""), 0  # the last of `_running`, and where it is in the stream
 
     def read_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
+        """The bytes [start, stop): what follows an earlier read goes on from there. Raises `CorruptError`."""
         out = fresh_buffer(stop - start)
-        at = 0
-        for piece in self.windows(threads):
-            low, high = max(start, at), min(stop, at + len(piece))
-            if low < high:
-                out[low - start : high - start] = piece[low - at : high - at]
-            at += len(piece)
-            if at >= stop:
-                break
+        with self._lock:
+            running, self._running = self._running, None  # an error ends it
+            if running is None or start < self._at:
+                running, self._piece, self._at = self.windows(threads), memoryview(b""), 0
+            while True:
+                low, end = max(start, self._at), self._at + len(self._piece)
+                high = min(stop, end)
+                if low < high:
+                    out[low - start : high - start] = self._piece[low - self._at : high - self._at]
+                if end >= stop:
+                    break
+                self._piece, self._at = next(running), end
+            self._running = running
         return out
 
     def windows(self, threads: int = 0) -> Iterator[memoryview]:
-        inflated = (bytes(piece) for frame in self.frames for piece in frame.windows(threads))
+        inflated = (bytes(piece) for data in self._data for piece in data.windows(threads))
         size = 0
         for piece in deflate.recreate(inflated, self._parameters):
             size += len(piece)
@@ -176,10 +213,10 @@ class DeflateData:
         if not 0 <= start <= stop <= self._starts[-1]:
             raise CorruptError(f"bytes {start} to {stop} of {self._starts[-1]}")
         out = fresh_buffer(stop - start)
-        for frame, at in zip(self.frames, self._starts, strict=False):
-            low, high = max(start, at), min(stop, at + frame.head.data_size)
+        for data, at in zip(self._data, self._starts, strict=False):
+            low, high = max(start, at), min(stop, at + data.size)
             if low < high:
-                out[low - start : high - start] = frame.decode_range(low - at, high - at, threads)
+                out[low - start : high - start] = data.read_range(low - at, high - at, threads)
         return out
 
 

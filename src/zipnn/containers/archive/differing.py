@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -36,6 +37,12 @@ class DescribedBase(Base, Protocol):
 
     def record(self, needed: tuple[BaseTensor, ...]) -> BaseRecord:
         """What an archive says of it that needs these tensors."""
+
+    def forget(self) -> None:
+        """Keep nothing of what was read."""
+
+    def check_unchanged(self) -> None:
+        """Raise `ZipnnError` if it is no longer what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,13 @@ class Comparison:
                 end = match.offset + match.size
         self._offsets = [match.offset for match in self._matches]
 
+    @contextlib.contextmanager
+    def rereading(self) -> Iterator[DescribedBase]:
+        """The base, read anew, as whoever restores reads it. Raises `ZipnnError` at the end if it changed."""
+        self.base.forget()
+        yield self.base
+        self.base.check_unchanged()
+
     def related(self, parts: Sequence[Part]) -> list[Part]:
         """The parts, cut where what they are compared with begins or ends."""
         related: list[Part] = []
@@ -97,7 +111,9 @@ class Comparison:
     def _placed(self, extent: Extent) -> Iterator[tuple[Extent, BasePlace | None]]:
         at, end = extent.offset, extent.offset + extent.size
         number = max(bisect.bisect_right(self._offsets, at) - 1, 0)
-        for match in self._matches[number:]:
+        while number < len(self._matches):
+            match = self._matches[number]
+            number += 1
             low, high = max(match.offset, at), min(match.offset + match.size, end)
             if match.offset >= end:
                 break

@@ -25,6 +25,8 @@ from .segments import FLAG_SEQUENTIAL, FOOTER, HEADER, INDEX_MAGIC, MAGIC
 
 _POOLS_KEPT = 48 << 20
 """Pools that are kept for the next part; more where so many are needed to restore the original in order."""
+_STREAMS_KEPT = 4
+"""Deflated members that are kept where they were read up to."""
 
 
 class Reader(Protocol):
@@ -94,6 +96,7 @@ class Archive:
         self._kept = max(_POOLS_KEPT, most_open(self.index.segments))
         self._pools: dict[tuple[int, int], memoryview] = {}
         self._of_base: dict[int, SegmentData] = {}
+        self._streams: dict[tuple[int, int], SegmentData] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Archive:
@@ -146,6 +149,7 @@ class Archive:
         """
         if not 0 <= start <= stop <= self.original_size:
             raise ValueError(f"the original has {self.original_size} bytes, not {start} to {stop}")
+        self.check_range(start, stop)
         out = fresh_buffer(stop - start)
         place = max(bisect.bisect_right(self._offsets, start) - 1, 0)
         done = start
@@ -157,6 +161,19 @@ class Archive:
             done = end
             place += 1
         return out
+
+    def check_range(self, start: int, stop: int) -> None:
+        """Find out, before memory is taken for a large range, whether there can be so many bytes.
+
+        The index alone says how long a deflated segment is, and only these can be of any size.
+        Raises as `read_range`.
+        """
+        if stop - start <= limits.SEGMENT:
+            return
+        first = max(bisect.bisect_right(self._offsets, start) - 1, 0)
+        for _, number in self._places[first : bisect.bisect_left(self._offsets, stop)]:
+            if self.segments[number].coding == "deflate":
+                self.segment_data(self.segments[number])
 
     def read_tensor_range(self, name: str, start: int, stop: int, threads: int = 0) -> memoryview:
         """The bytes [start, stop) of those that hold a tensor, as they lie in the original.
@@ -205,6 +222,8 @@ class Archive:
             pooled = segment.is_pool and segment.coding != "base"
             if pooled or (segment.coding == "deflate" and segment.size <= _POOLS_KEPT):
                 return self._whole(segment, threads)[start:stop]
+            if segment.coding == "deflate":
+                return self._stream(segment).read_range(start, stop, threads)
             return self._open(segment, self._reader.read).read_range(start, stop, threads)
 
     def _whole(self, segment: Segment, threads: int) -> memoryview:
@@ -220,6 +239,18 @@ class Archive:
                 while self._pools and sum(map(len, self._pools.values())) + len(data) > self._kept:
                     del self._pools[next(iter(self._pools))]
                 self._pools[key] = data
+        return data
+
+    def _stream(self, segment: Segment) -> SegmentData:
+        """A large deflated segment, one of the last few, which go on from where they were read."""
+        key = (segment.at, segment.length)
+        with self._lock:
+            data = self._streams.pop(key, None)
+            if data is None:
+                data = self._open(segment, self._reader.read)
+            self._streams[key] = data
+            if len(self._streams) > _STREAMS_KEPT:
+                del self._streams[next(iter(self._streams))]
         return data
 
     def _place(self, segment: Segment) -> contextlib.AbstractContextManager[None]:

@@ -119,7 +119,7 @@ class SegmentWriter:
             return False
         at = self.position
         pieces = deflate.inflate(read, member.size, member.inflated_size)
-        for data, extent in _runs(pieces, member):
+        for data, extent in runs(pieces, member):
             self._write(self._frames_of(data, extent, "plain", self.threads))
         self.segments.append(
             Segment(
@@ -232,7 +232,7 @@ def gather(source: Source, part: Part) -> Work:
     return Work(tuple(pieces), buffer[:used], first, part.coding)
 
 
-def _runs(pieces: Iterator[memoryview], member: Deflated) -> Iterator[tuple[memoryview, Extent]]:
+def runs(pieces: Iterator[memoryview], member: Deflated) -> Iterator[tuple[memoryview, Extent]]:
     """What a member holds, in runs of one type that a segment's frame can hold."""
     pending = bytearray()
     for run in _typed_runs(member):

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ... import _core
+from ... import _core, deflate
 from ...storage.filereader import Source
-from ..contents import Contents, Extent, StoredTensor
+from ..contents import Contents, Deflated, Extent, StoredTensor
 from ..readers import read_contents
 from .codings import encode, unit_of
 from .differing import Comparison, DifferenceWriter
 from .index import FRAMES_BEGIN, Index, Member, Segment
 from .planning import Part, cut, make_plan
-from .segments import FOOTER, SegmentWriter, Sink
+from .segments import FOOTER, SegmentWriter, Sink, runs
 
 _BATCH = 16 << 20
 _SAMPLE = 128 << 10
@@ -104,6 +104,12 @@ def estimate_archive(
     alike = Counter((part.size, part.dtype) for part in parts)
     known: set[tuple[int, str, int]] = set()
     for part in parts:
+        if part.deflated is not None:
+            total = by_type.setdefault(f"deflated {part.deflated.extents[0].dtype}", _Estimate())
+            total.size += part.size
+            if total.looked == 0 or total.looked * every < total.size:
+                _look_into(total, source, part.deflated, level)
+            continue
         sample: memoryview | None = None
         if alike[part.size, part.dtype] > 1:
             sample = _sample(source, part)
@@ -129,6 +135,32 @@ class _Estimate:
     size: int = 0
     looked: int = 0
     coded: int = 0
+
+
+def _look_into(total: _Estimate, source: Source, member: Deflated, level: str) -> None:
+    """Count the beginning of a deflated member: what it takes as a stream, and as what it holds."""
+
+    def read(offset: int, size: int) -> memoryview:
+        return source.read(member.offset + offset, size)
+
+    data = deflate.beginning(read, member.size, member.inflated_size)
+    if not data:
+        total.looked += member.size
+        total.coded += member.size
+        return
+    begun = replace(member, inflated_size=len(data), extents=tuple(_begun(member.extents, len(data))))
+    total.looked += max(1, member.size * len(data) // member.inflated_size)
+    for piece, extent in runs(iter([memoryview(data)]), begun):
+        total.coded += len(encode(piece, extent, "plain", family="", level=level, threads=1))
+
+
+def _begun(extents: Sequence[Extent], size: int) -> Iterator[Extent]:
+    """The whole elements of extents in the first `size` bytes."""
+    for extent in extents:
+        unit = unit_of(extent.dtype)
+        inside = min(extent.size, (size - extent.offset) // unit * unit)
+        if inside > 0:
+            yield extent if inside == extent.size else replace(extent, size=inside, shape=())
 
 
 def plan_of(source: Source, contents: Contents, family: str) -> list[Part]:
@@ -157,7 +189,8 @@ def _add(writer: SegmentWriter, source: Source, batch: Sequence[Part]) -> None:
         writer.add_parts(source, batch)
     elif not writer.add_deflated(source, member):
         pieces = cut(Extent(member.offset, member.size, "U8"))
-        writer.add_parts(source, [Part((piece,)) for piece in pieces])
+        for parts in _batches([Part((piece,)) for piece in pieces]):
+            writer.add_parts(source, parts)
 
 
 def _batches(parts: Sequence[Part]) -> Iterator[list[Part]]:
