@@ -52,7 +52,7 @@ class StreamWriter:
 
         Raises:
             TypeError: it is none of these, or its elements are not plain data.
-            ValueError: there is one of that name, or the archive is closed.
+            ValueError: there is one of that name, UTF-8 cannot express the name, or the archive is closed.
             OSError: the sink took not all of it.
         """
         if not isinstance(name, str):
