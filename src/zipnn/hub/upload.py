@@ -8,6 +8,7 @@ changed, and of what the hub has already nothing is sent: after an interruption 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -91,6 +92,8 @@ def upload_model(
     """
     api = hub().HfApi(token=token)
     check_repo_id(repo_id)
+    if not Path(source).is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(source))
     exports = own_folder("upload") / repo_id.replace("/", "--")
     exports.parent.mkdir(parents=True, exist_ok=True)
     with file_lock(exports.with_name(exports.name + ".lock")):  # another upload would take the export away
@@ -114,8 +117,6 @@ def upload_model(
 
 def _export(source: Path, folder: Path, *, progress: Progress | None, **options: object) -> None:
     """Export into `folder`, which is there only when it is complete; older exports for it go."""
-    if not source.is_dir():
-        raise NotADirectoryError(20, "not a folder", str(source))
     shutil.rmtree(folder.parent, ignore_errors=True)
     unfinished = folder.with_name(folder.name + ".incomplete")
     unfinished.parent.mkdir(parents=True)
