@@ -45,3 +45,9 @@ def test_they_take_less_together_and_come_back(monkeypatch: pytest.MonkeyPatch) 
     assert {len(segment.pieces) for segment in together.segments} == {8, 24}
     monkeypatch.setattr(limits, "GROUPED", 0)
     assert together.size < archived(data, extents=extents).size
+
+
+def test_what_is_no_whole_elements_stays_alone() -> None:
+    content = bytes(range(256)) * 40
+    archive = archived(content, extents=(Extent(0, 9001, "F32"), Extent(9002, 1001, "F16")))
+    assert archive.original_size == len(content)

@@ -13,6 +13,7 @@ import numpy as np
 from ...storage.filereader import Source
 from ..contents import Extent
 from . import limits
+from .codings import unit_of
 
 _EXPONENTS = {"F16": ("<u2", 10, 31), "BF16": ("<u2", 7, 255), "F32": ("<u4", 23, 255)}
 """Type of the words, and where their exponents are."""
@@ -22,7 +23,8 @@ _SAMPLE = 16 << 10
 def may_join(extent: Extent) -> bool:
     """Whether the extent is of a type that `groups` can tell the scale of."""
     known = extent.dtype in _EXPONENTS and not extent.big_endian
-    return known and extent.size <= min(limits.GROUPED, limits.SEGMENT)
+    whole = extent.size % unit_of(extent.dtype) == 0
+    return known and whole and extent.size <= min(limits.GROUPED, limits.SEGMENT)
 
 
 def groups(extents: Iterable[Extent], source: Source) -> Iterator[tuple[Extent, ...]]:
