@@ -6,6 +6,7 @@ zipnn makes the archive of the file, the peers code its bytes as one buffer of t
 
 from __future__ import annotations
 
+import abc
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def measure(case: Case, path: Path, python: Path, runs: int) -> dict[str, Any]:
     return {"file": case.name, "bytes": path.stat().st_size, "bound": case.bound, "codecs": codecs}
 
 
-class _Coder:
+class _Coder(abc.ABC):
     """What is measured."""
 
     def __init__(self) -> None:
@@ -111,9 +112,9 @@ class _Coder:
         self.missing = ""
         self.times: dict[str, list[float]] = {way: [] for way in WAYS}
 
+    @abc.abstractmethod
     def run(self) -> None:
         """Once there and back."""
-        raise NotImplementedError
 
     def row(self) -> dict[str, Any]:
         """What came of it. The first run is left out: it makes memory warm."""

@@ -9,7 +9,6 @@ stored.
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 import xxhash
 
 from scripts.golden_cases import Numbers, weights
+from scripts.make_golden import add_missing
 from tests.reference import BadFrameError, WrongBaseError, read_frame
 from tests.reference.build import assemble
 from zipnn import _core, differences, dtypes
@@ -143,18 +143,8 @@ def _built() -> Iterator[Case]:
 
 
 def main(folder: Path = FOLDER) -> int:
-    """Write the files that are missing, and the manifest with what they decode to."""
-    manifest_path = folder / "manifest.json"
-    manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {}
-    missing = [(case, _describe(case)) for case in all_cases() if case.name not in manifest]
-    folder.mkdir(parents=True, exist_ok=True)
-    for case, entry in missing:
-        with (folder / f"{case.name}.frame").open("xb") as file:
-            file.write(case.frame)
-        manifest[case.name] = entry
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in manifest.items())
-    manifest_path.write_text(f"{{\n{lines}\n}}\n")
-    print(f"{len(missing)} files added, {len(manifest) - len(missing)} kept in {folder}")
+    """Write the files that are missing. Returns the exit code."""
+    add_missing(folder, all_cases(), _describe)
     return 0
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from scripts.golden_cases import Case, all_cases
 from tests.reference import read_frame
@@ -22,11 +24,32 @@ LARGEST = 8000
 FIELDS = ("layout", "dtype", "shape", "kind", "flags")
 
 
+class Golden(Protocol):
+    """A file that is to stay as it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def frame(self) -> bytes: ...
+
+
+OfCase = TypeVar("OfCase", bound=Golden)
+
+
 def main(folder: Path = FOLDER) -> int:
+    """Write the files that are missing. Returns the exit code."""
+    add_missing(folder, all_cases(), _describe)
+    return 0
+
+
+def add_missing(
+    folder: Path, cases: Iterable[OfCase], describe: Callable[[OfCase], dict[str, object]]
+) -> None:
     """Write the files that are missing, and the manifest with what they decode to."""
     manifest_path = folder / "manifest.json"
     manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {}
-    missing = [(case, _describe(case)) for case in all_cases() if case.name not in manifest]
+    missing = [(case, describe(case)) for case in cases if case.name not in manifest]
     folder.mkdir(parents=True, exist_ok=True)
     for case, entry in missing:
         with (folder / f"{case.name}.frame").open("xb") as file:
@@ -35,7 +58,6 @@ def main(folder: Path = FOLDER) -> int:
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in manifest.items())
     manifest_path.write_text(f"{{\n{lines}\n}}\n")
     print(f"{len(missing)} files added, {len(manifest) - len(missing)} kept in {folder}")
-    return 0
 
 
 def _describe(case: Case) -> dict[str, object]:

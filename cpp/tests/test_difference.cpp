@@ -8,6 +8,7 @@
 #include "bytes.hpp"
 #include "check.hpp"
 #include "frame/difference_section.hpp"
+#include "frame/train.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
 
@@ -18,21 +19,6 @@ namespace {
 constexpr Family families[] = {Family::bytes,    Family::int16,   Family::int32,   Family::int64,
                                Family::uint16,   Family::uint32,  Family::uint64,  Family::float16,
                                Family::bfloat16, Family::float32, Family::float64, Family::float8};
-
-std::size_t width_of_family(Family family) {
-    switch (family) {
-        case Family::bytes:
-        case Family::float8: return 1;
-        case Family::int16:
-        case Family::uint16:
-        case Family::float16:
-        case Family::bfloat16: return 2;
-        case Family::int32:
-        case Family::uint32:
-        case Family::float32: return 4;
-        default: return 8;
-    }
-}
 
 /// Bell-shaped floats, cut to their upper bytes or widened by noise.
 std::vector<std::uint8_t> weights(std::size_t n, std::size_t width, check::Random& random) {
@@ -90,7 +76,7 @@ void seal(std::vector<std::uint8_t>& frame, std::size_t head_size, std::size_t p
 TEST(differences_round_trip_in_every_family_level_and_form) {
     check::Random random(51);
     for (const Family family : families) {
-        const std::size_t width = width_of_family(family);
+        const std::size_t width = width_of(family);
         for (const std::size_t n : {std::size_t{1}, std::size_t{65}, std::size_t{4097}, std::size_t{20000}}) {
             const auto base = weights(n, width, random);
             for (const std::size_t thousandths : {0U, 1U, 20U, 300U, 1000U}) {
@@ -105,7 +91,7 @@ TEST(differences_round_trip_in_every_family_level_and_form) {
 TEST(differences_of_unlike_tensors_round_trip) {
     check::Random random(52);
     for (const Family family : families) {
-        const std::size_t width = width_of_family(family);
+        const std::size_t width = width_of(family);
         std::vector<std::uint8_t> data(3000 * width), base(data.size());
         for (auto* bytes : {&data, &base})
             for (auto& byte : *bytes) byte = static_cast<std::uint8_t>(random.next() >> 33);
@@ -200,7 +186,7 @@ TEST(damaged_differences_are_found_before_anything_is_written) {
 TEST(hostile_differences_are_safe) {
     check::Random random(57);
     for (const Family family : {Family::bfloat16, Family::float32, Family::bytes, Family::float64}) {
-        const std::size_t width = width_of_family(family);
+        const std::size_t width = width_of(family);
         const auto base = weights(5000, width, random);
         for (const std::size_t thousandths : {30U, 900U}) {
             const auto data = trained(base, width, thousandths, random);

@@ -8,6 +8,7 @@
 #include "check.hpp"
 #include "fields/layout.hpp"
 #include "frame/coder.hpp"
+#include "frame/train.hpp"
 #include "frames.hpp"
 #include "simd/kernels.hpp"
 #include "zipnn/checksum.hpp"
@@ -46,21 +47,6 @@ std::vector<std::uint8_t> content(Content kind, std::size_t size, std::size_t wi
         std::memcpy(data.data() + at, &element, width);
     }
     return data;
-}
-
-std::size_t width_of_family(Family family) {
-    switch (family) {
-        case Family::stored:
-        case Family::bytes: return 1;
-        case Family::int16:
-        case Family::uint16:
-        case Family::float16:
-        case Family::bfloat16: return 2;
-        case Family::int32:
-        case Family::uint32:
-        case Family::float32: return 4;
-        default: return 8;
-    }
 }
 
 }  // namespace
@@ -112,7 +98,7 @@ TEST(frames_round_trip) {
     check::Random random(13);
     const std::size_t element_counts[] = {0, 1, 2, 100, 4095, 4096, 4097, 20000, 262144, 270000};
     for (const Family family : families) {
-        const std::size_t width = width_of_family(family);
+        const std::size_t width = width_of(family);
         for (const std::size_t elements : element_counts) {
             for (int kind = 0; kind < content_count; ++kind) {
                 if (elements > 20000 && kind != weights && kind != mixed) continue;
@@ -162,7 +148,7 @@ TEST(elements_outside_a_window_come_back) {
 TEST(damaged_frames_are_errors) {
     check::Random random(16);
     for (const Family family : families) {
-        const auto data = content(mixed, 6000 * width_of_family(family), width_of_family(family), random);
+        const auto data = content(mixed, 6000 * width_of(family), width_of(family), random);
         const auto frame = compressed(data, family, {"X", {6000}, 0, 0, {9}}, Level::normal, 8, 1);
         for (int round = 0; round < 400; ++round) {
             auto damaged = frame;
@@ -182,7 +168,7 @@ TEST(hostile_payloads_behind_right_heads_are_safe) {
     // Damage below the head's checksum: payload bytes only, so that the decoders themselves are reached.
     check::Random random(17);
     for (const Family family : families) {
-        const auto data = content(mixed, 9000 * width_of_family(family), width_of_family(family), random);
+        const auto data = content(mixed, 9000 * width_of(family), width_of(family), random);
         for (const Level level : {Level::fast, Level::normal, Level::max}) {
             const auto frame = compressed(data, family, {"X", {9000}, 0, 0, {}}, level, 1, 1);
             const std::size_t head = head_size(frame);
@@ -319,7 +305,7 @@ TEST(hostile_heads_with_right_checksums_are_safe) {
     // Any head byte changed and the checksum made to fit: what an attacker writes.
     check::Random random(19);
     for (const Family family : families) {
-        const auto data = content(mixed, 5000 * width_of_family(family), width_of_family(family), random);
+        const auto data = content(mixed, 5000 * width_of(family), width_of(family), random);
         for (const Level level : {Level::fast, Level::normal, Level::max}) {
             const auto frame = compressed(data, family, {"X", {5000}, 0, 0, {7}}, level, 1, 1);
             const std::size_t head = head_size(frame);

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Safetensors files made by hand, byte by byte, as the package itself would not write them."""
+"""Files made by hand, byte by byte, as the package itself would not write them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
+
+from zipnn.frames import write_frame
 
 Entry = tuple[str, list[int], int, int]
 """dtype, shape, and where the data begin and end."""
@@ -97,3 +101,14 @@ def flip(path: Path, index: int, bit: int) -> None:
         (byte,) = file.read(1)
         file.seek(index)
         file.write(bytes([byte ^ 1 << bit]))
+
+
+def with_index(index: object, frames: bytes, folder: Path) -> Path:
+    """The archive with that index and these frames, as `a.znn` in the folder."""
+    text = json.dumps(index).encode()
+    frame = write_frame(text, dtype="U8", shape=(len(text),))
+    place = struct.pack("<QQ", 16 + len(frames), len(frame))
+    end = place + struct.pack("<Q", xxhash.xxh3_64_intdigest(place)) + b"\x9aZNI\r\n\x1a\n"
+    path = folder / "a.znn"
+    path.write_bytes(b"\x9aZNN\r\n\x1a\n\1" + bytes(7) + frames + frame + end)
+    return path

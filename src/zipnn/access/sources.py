@@ -19,7 +19,7 @@ from .. import deflate, dtypes
 from ..arrays.dtype_names import numpy_dtype
 from ..arrays.frameworks import Framework
 from ..containers.contents import Contents, Deflated, StoredTensor
-from ..containers.readers.placing import element_count
+from ..containers.shapes import element_count
 from ..errors import CorruptError, FormatError, ZipnnError, error_place
 from ..limits import READ_AT_ONCE
 from ..storage.filereader import FileReader, fresh_buffer

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-from types import TracebackType
 from typing import Any, Protocol
 
 from ..arrays import buffers
@@ -19,7 +18,7 @@ class Writable(Protocol):
     def write(self, data: Any, /) -> Any: ...
 
 
-class StreamWriter:
+class StreamWriter(ArchiveWriter):
     """An archive under construction, which is one only when it is closed.
 
     Bytes and tensors may be given in any order; the original is all of them, one after the other. As a
@@ -27,16 +26,7 @@ class StreamWriter:
     """
 
     def __init__(self, sink: Writable, *, name: str, level: str, threads: int) -> None:
-        self._archive = ArchiveWriter(_Whole(sink), name=name, level=level, threads=threads)
-
-    def __enter__(self) -> StreamWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
+        super().__init__(_Whole(sink), name=name, level=level, threads=threads)
 
     def write(self, data: Any) -> int:
         """Add bytes: any buffer. What they are is found out from their content. Returns their number.
@@ -45,7 +35,7 @@ class StreamWriter:
             ValueError: the archive is closed.
             OSError: the sink took not all of them.
         """
-        return self._archive.write(buffers.flat_bytes(data))
+        return super().write(buffers.flat_bytes(data))
 
     def add_tensor(self, name: str, tensor: Any) -> None:
         """Add a NumPy array or a torch tensor, to be found under `name`.
@@ -58,11 +48,7 @@ class StreamWriter:
         if not isinstance(name, str):
             raise TypeError(f"a tensor's name is a string, not {type(name).__name__}")
         source = buffers.source_of(tensor)
-        self._archive.add(name, source.data, source.dtype, source.shape)
-
-    def close(self) -> int:
-        """Write what is left, and the index. The sink stays open. Returns the archive's size in bytes."""
-        return self._archive.close()
+        self.add(name, source.data, source.dtype, source.shape)
 
 
 class _Whole:

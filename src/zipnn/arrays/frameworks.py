@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..access.refusals import refusal
-from ..errors import MissingDependencyError
+from ..errors import CorruptError, FormatError, MissingDependencyError
 from ..limits import ALIGNMENT, HUGE
 from . import dtype_names
 
@@ -125,6 +125,27 @@ def open_framework(name: str, device: Any = "cpu") -> Framework:
     if str(device) != "cpu":
         raise refusal(ValueError, f'NumPy arrays live on the CPU: device {device!r} needs framework="pt"')
     return NumpyFramework()
+
+
+def empty_tensor(
+    framework: Framework, dtype: str, shape: tuple[int, ...], size: int
+) -> tuple[Any, memoryview]:
+    """A tensor for `size` bytes that something from outside calls elements of that dtype and shape.
+
+    Returns:
+        As `Framework.empty`.
+
+    Raises:
+        CorruptError: dtype, shape and size do not go together.
+        FormatError, MissingDependencyError: the framework has no such dtype, or holds no such shape.
+    """
+    own = framework.shape(dtype, shape)
+    if math.prod(own) * framework.dtype(dtype).itemsize != size:
+        raise CorruptError(f"{size} bytes are not a tensor of {dtype} and shape {shape}")
+    try:
+        return framework.empty(dtype, own)
+    except (OverflowError, RuntimeError, ValueError) as error:
+        raise FormatError(f"shape {shape} is beyond what the framework can hold: {error}") from error
 
 
 def _aligned_bytes(size: int) -> npt.NDArray[np.uint8]:

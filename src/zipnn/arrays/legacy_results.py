@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .. import dtypes
-from ..errors import CorruptError, FormatError
+from ..errors import CorruptError
 from ..legacy.streams import Stream, open_stream
 from . import buffers
-from .frameworks import open_framework
+from .frameworks import empty_tensor, open_framework
 
 _GIVES = {"bytes": "bytes", "numpy": "np", "torch": "pt"}
 
@@ -42,12 +41,7 @@ def _array(stream: Stream, name: str, threads: int, base: Any) -> Any:
     if size % item != 0:
         raise CorruptError(f"{size} bytes are not a whole number of {info.dtype} elements")
     shape = (size // item,) if info.shape is None else info.shape
-    if math.prod(shape) * item != size:
-        raise CorruptError(f"{size} bytes are not a tensor of {info.dtype} and shape {shape}")
-    try:
-        array, memory = framework.empty(info.dtype, shape)
-    except (OverflowError, RuntimeError) as error:
-        raise FormatError(f"shape {shape} is beyond what the framework can hold: {error}") from error
+    array, memory = empty_tensor(framework, info.dtype, shape, size)
     if size:
         stream.decode_into(memory, threads, base)
     return array

@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import Any
 
 import numpy as np
 
 from .. import frames, legacy
 from ..containers.frame_stream import MAGIC as STREAM_MAGIC
-from ..errors import CorruptError, FormatError
+from ..errors import FormatError
 from ..frames import FLAG_BIG_ENDIAN, KIND_BYTES, KIND_NUMPY, KIND_TORCH, FrameReader
 from . import buffers, dtype_names, legacy_results
-from .frameworks import Framework, open_framework
+from .frameworks import Framework, empty_tensor, open_framework
 
 _FRAMEWORK_NAMES = ("bytes", "np", "pt")
 _GIVES = {KIND_BYTES: "bytes", KIND_NUMPY: "np", KIND_TORCH: "pt"}
@@ -104,13 +103,7 @@ def _open(view: memoryview) -> FrameReader:
 
 def _decode_array(reader: FrameReader, framework: Framework, threads: int) -> Any:
     head = reader.head
-    shape = framework.shape(head.dtype, head.shape)
-    if math.prod(shape) * framework.dtype(head.dtype).itemsize != head.data_size:
-        raise CorruptError(f"{head.data_size} bytes are not a tensor of {head.dtype} and shape {head.shape}")
-    try:
-        array, memory = framework.empty(head.dtype, shape)
-    except (OverflowError, RuntimeError, ValueError) as error:
-        raise FormatError(f"shape {head.shape} is beyond what the framework can hold: {error}") from error
+    array, memory = empty_tensor(framework, head.dtype, head.shape, head.data_size)
     reader.decode_into(memory, threads)
     if head.flags & FLAG_BIG_ENDIAN and isinstance(array, np.ndarray):
         return array.byteswap(inplace=True).view(array.dtype.newbyteorder(">"))

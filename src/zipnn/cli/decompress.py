@@ -99,6 +99,6 @@ def _holds_folder(path: Place) -> bool:
 
     try:
         with open_reader(path) as reader:
-            return kinds.holds_folder(kinds.open_content(reader))
+            return kinds.is_archive(reader) and kinds.holds_folder(kinds.open_content(reader))
     except (OSError, ZipnnError):
         return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import FormatError, ZipnnError
+from ..storage.closing import Closing
 from ..storage.filereader import FileReader, fingerprint, fresh_buffer
 from .archive.index import Member
 from .contents import Contents, Deflated, Extent, StoredTensor
@@ -37,7 +38,7 @@ class _File:
             raise ZipnnError(f"file {self.path}: changed while it was read; nothing was written, try again")
 
 
-class FolderSource:
+class FolderSource(Closing):
     """The files of a folder, joined in the order given. They must not change while it is used.
 
     Args:
@@ -73,10 +74,8 @@ class FolderSource:
         self._offsets = [file.offset for file in self._files]
         self._open: OrderedDict[int, FileReader] = OrderedDict()
 
-    def __enter__(self) -> FolderSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close its files. May be called more than once."""
         while self._open:
             self._open.popitem()[1].close()
 

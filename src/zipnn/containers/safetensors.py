@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import BinaryIO
 
 from .. import _core
 from ..errors import CorruptError, FormatError, error_place
 from ..frames import FrameReader
+from ..storage.closing import Closing
 from ..storage.filereader import BlockReader, FileReader, Read
 from ..storage.opening import Location, open_reader
 from . import legacy_tensors
@@ -38,7 +39,7 @@ def open_tensors(source: Location | BinaryIO) -> TensorFile:
         raise
 
 
-class TensorFile:
+class TensorFile(Closing):
     """An open safetensors file. Its methods may be called from several threads.
 
     Attributes:
@@ -66,14 +67,6 @@ class TensorFile:
         self.size = reader.size
         self.original_size = self._layout.original.size
         self.original = self._layout.original
-
-    def __enter__(self) -> TensorFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file. May be called more than once."""

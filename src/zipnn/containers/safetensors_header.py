@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from .. import dtypes
 from ..errors import CorruptError, FormatError
 from ..storage.filereader import Read
+from .shapes import element_count
 
 MAX_HEADER = 100_000_000  # readers of safetensors refuse larger ones
 _ZERO_HEAD = 4096
@@ -185,23 +186,11 @@ def _check_tensor(name: str, entry: Any, data_start: int, room: int) -> TensorIn
             "incomplete download?"
         )
     known = dtypes.BY_NAME.get(dtype)
-    if known and known.size(_elements(shape)) != end - begin:
+    if known and known.size(element_count(shape)) != end - begin:
         raise FormatError(
             f"tensor {name!r}: {dtype} {shape} does not take the {end - begin} bytes of data_offsets"
         )
     return TensorInfo(name, dtype, tuple(shape), data_start + begin, data_start + end)
-
-
-def _elements(shape: list[int]) -> int:
-    """Their number; some number of 2^64 or more if it is that large (a hostile shape has many factors)."""
-    if 0 in shape:
-        return 0
-    count = 1
-    for length in shape:
-        count *= length
-        if count >> 64:
-            break
-    return count
 
 
 def render(metadata: dict[str, str] | None, tensors: Iterable[TensorInfo], size: int = 0) -> bytes:

@@ -11,7 +11,7 @@ import posixpath
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from ..containers.archive.limits import SEGMENT
 from ..containers.originals import open_original
 from ..containers.readers import read_contents
 from ..errors import BaseMismatchError, BaseRequiredError, FormatError, ZipnnError
+from ..storage.closing import Closing
 from ..storage.filereader import FileReader, fresh_buffer
 from ..storage.locations import Place, are_same, place_of
 from ..storage.opening import Location
@@ -31,7 +32,7 @@ from ..storage.opening import Location
 _INDEX = ".safetensors.index.json"
 
 
-class BaseTensors:
+class BaseTensors(Closing):
     """The tensors of a file, or of the files of a folder. Its methods may be called from several threads.
 
     Where several files have a tensor of one name, the first one counts: of those that an index json names,
@@ -53,14 +54,6 @@ class BaseTensors:
         self._hashes: dict[tuple[str, int], int] = {}
         self._gathered: tuple[BaseTensor, memoryview] | None = None
         self._lock = threading.Lock()
-
-    def __enter__(self) -> BaseTensors:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the files. May be called more than once."""

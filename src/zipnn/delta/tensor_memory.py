@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import buffers, dtype_names
-from ..arrays.frameworks import Framework, NumpyFramework, TorchFramework
-from ..errors import CorruptError, FormatError
+from ..arrays.frameworks import Framework, NumpyFramework, TorchFramework, empty_tensor
 from ..frames import FLAG_BIG_ENDIAN, KIND_TORCH
 from .states import Described
 
@@ -157,13 +155,7 @@ def created(new: Described, kind: int, flags: int, like: Any) -> Any:
     framework: Framework = (
         TorchFramework("cpu" if like is None else like.device) if torch else NumpyFramework()
     )
-    shape = framework.shape(new.dtype, new.shape)
-    if math.prod(shape) * framework.dtype(new.dtype).itemsize != new.size:
-        raise CorruptError(f"{new.size} bytes are not {new.shape} elements of dtype {new.dtype}")
-    try:
-        tensor, _ = framework.empty(new.dtype, shape)
-    except (OverflowError, RuntimeError, ValueError) as error:
-        raise FormatError(f"shape {new.shape} is beyond what the framework can hold: {error}") from error
+    tensor, _ = empty_tensor(framework, new.dtype, new.shape, new.size)
     if flags & FLAG_BIG_ENDIAN and not torch:
         tensor = tensor.view(tensor.dtype.newbyteorder(">"))
     return framework.place(tensor)

@@ -9,12 +9,12 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 
 from ..errors import CorruptError, FormatError, ZipnnError
+from .closing import Closing
 from .locations import Place
 
 Read = Callable[[int, int], memoryview]
@@ -55,7 +55,7 @@ class Source(Protocol):
     def read(self, offset: int, size: int) -> memoryview: ...
 
 
-class FileReader:
+class FileReader(Closing):
     """An open regular file. Its size is the one it had when it was opened.
 
     Attributes:
@@ -82,14 +82,6 @@ class FileReader:
             raise FormatError(f"file {self.path}: not a regular file")
         self.size = status.st_size
         self._lock = threading.Lock()
-
-    def __enter__(self) -> FileReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         self.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import CorruptError, FormatError
-from .filereader import FileReader, fresh_buffer
+from .filereader import FileReader
 from .locations import Place, Url, place_of
 
 Location = str | os.PathLike[str] | Url
@@ -47,12 +47,6 @@ class StreamReader(FileReader):
 
     def check_unchanged(self, consequence: str = "nothing was written, try again") -> None:
         """Nothing that a file object says could tell."""
-
-    def read(self, offset: int, size: int) -> memoryview:
-        self._check(offset, size)
-        buffer = fresh_buffer(size)
-        self.read_into(offset, buffer)
-        return buffer
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         self._check(offset, len(buffer))

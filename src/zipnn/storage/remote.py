@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..errors import CorruptError, FormatError, MissingDependencyError, ZipnnError
-from .filereader import FileReader, fresh_buffer
+from .filereader import FileReader
 from .locations import Url
 
 END = 256 << 10
@@ -73,12 +73,6 @@ class RemoteReader(FileReader):
         """Forget what was fetched. May be called more than once."""
         self._fd = -1
         self._cache = _Cache()
-
-    def read(self, offset: int, size: int) -> memoryview:
-        self._check(offset, size)
-        buffer = fresh_buffer(size)
-        self.read_into(offset, buffer)
-        return buffer
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         self._check(offset, len(buffer))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import zipnn
-from tests.containers.archive.test_reading import with_index
 from tests.containers.archive.test_segments import Bytes
+from tests.containers.craft import with_index
 from zipnn import deflate
 from zipnn.containers.archive import limits, reading, segments
 from zipnn.containers.archive.planning import Part

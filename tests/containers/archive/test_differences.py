@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import xxhash
 
+from tests.containers.craft import with_index
 from zipnn import differences
 from zipnn.containers.archive.differences import BaseTensor
 from zipnn.containers.archive.reading import open_archive
@@ -65,13 +64,7 @@ def archive(folder: Path, frame: bytes, coding: dict[str, Any], base: Any = RECO
     index = {"name": "m", "size": size, "format": "bytes", "segments": [segment]}
     if base is not None:
         index["base"] = base
-    text = json.dumps(index).encode()
-    index_frame = write_frame(text, dtype="U8", shape=(len(text),))
-    place = struct.pack("<QQ", 16 + len(frame), len(index_frame))
-    end = place + struct.pack("<Q", xxhash.xxh3_64_intdigest(place)) + b"\x9aZNI\r\n\x1a\n"
-    path = folder / "a.znn"
-    path.write_bytes(b"\x9aZNN\r\n\x1a\n\1" + bytes(7) + frame + index_frame + end)
-    return path
+    return with_index(index, frame, folder)
 
 
 def read(path: Path, base: Any = None) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from tests.containers.craft import flip, noise, weights
+from tests.containers.craft import flip, noise, weights, with_index
 from tests.reference import decode_frame
 from zipnn.containers.archive import limits
 from zipnn.containers.archive.reading import open_archive
@@ -134,16 +134,6 @@ def test_bytes_before_and_after_are_found(small: bytes, tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(FormatError):
             content_of(path)
-
-
-def with_index(index: object, frames: bytes, folder: Path) -> Path:
-    text = json.dumps(index).encode()
-    frame = write_frame(text, dtype="U8", shape=(len(text),))
-    place = struct.pack("<QQ", 16 + len(frames), len(frame))
-    end = place + struct.pack("<Q", xxhash.xxh3_64_intdigest(place)) + b"\x9aZNI\r\n\x1a\n"
-    path = folder / "a.znn"
-    path.write_bytes(b"\x9aZNN\r\n\x1a\n\1" + bytes(7) + frames + frame + end)
-    return path
 
 
 FRAME = write_frame(b"0123456789", dtype="U8", shape=(10,))

@@ -113,20 +113,14 @@ class OriginalFrame:
             yield swapped(piece, self._width)
 
 
-class PlainData:
+class PlainData(OriginalFrame):
     """One frame whose data are the segment's bytes."""
 
     def __init__(self, segment: Segment, frames: list[FrameReader]) -> None:
         if len(frames) != 1 or frames[0].head.data_size != segment.size:
             raise CorruptError(f"the frames do not hold {segment.size} bytes")
+        super().__init__(frames[0])
         self.frames = frames
-        self._data = OriginalFrame(frames[0])
-
-    def read_range(self, start: int, stop: int, threads: int = 0) -> memoryview:
-        return self._data.read_range(start, stop, threads)
-
-    def windows(self, threads: int = 0) -> Iterator[memoryview]:
-        return self._data.windows(threads)
 
 
 class BlockData:

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import CorruptError, UnsupportedVersionError
 from ...limits import MAX_DTYPE_NAME
 from ..contents import StoredTensor, is_text
-from ..readers.placing import is_countable, is_shape
+from ..shapes import is_countable, is_shape
 from .differences import BaseRecord, BaseTensor
 from .limits import POOLS_OPEN, SEGMENT
 

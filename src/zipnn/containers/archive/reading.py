@@ -7,12 +7,12 @@ import bisect
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Protocol
 
 from ... import _core
 from ...errors import CorruptError, FormatError, UnsupportedVersionError, error_place
 from ...frames import FrameReader
+from ...storage.closing import Closing
 from ...storage.filereader import BlockReader, Read, fresh_buffer
 from ...storage.locations import Place
 from ...storage.opening import Location, open_reader
@@ -61,7 +61,7 @@ def open_archive(path: Location, base: Base | None = None) -> Archive:
         raise
 
 
-class Archive:
+class Archive(Closing):
     """An open archive. Its methods may be called from several threads.
 
     What reads the original raises `BaseRequiredError` where that needs a base that was not given, and
@@ -98,14 +98,6 @@ class Archive:
         self._of_base: dict[int, SegmentData] = {}
         self._streams: dict[tuple[int, int], SegmentData] = {}
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Archive:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file. May be called more than once."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from ...frames import check_arguments
 from ...storage.filereader import fresh_buffer
 from ..contents import Extent, StoredTensor, is_text
-from ..readers.placing import is_countable, is_shape
+from ..shapes import is_countable, is_shape
 from ..sniffing import sniff
 from . import limits
 from .index import Index

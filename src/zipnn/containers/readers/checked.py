@@ -10,7 +10,7 @@ from ... import dtypes
 from ...errors import CorruptError, FormatError
 from ...limits import MAX_DTYPE_NAME
 from ..contents import Contents, Extent, StoredTensor, is_text
-from .placing import element_count, is_countable, is_shape, span
+from ..shapes import element_count, is_countable, is_shape, span
 
 
 def checked(contents: Contents, file_size: int) -> Contents:

@@ -9,7 +9,7 @@ from ... import dtypes
 from ...errors import CorruptError, FormatError
 from ...storage.filereader import BlockReader, Source
 from ..contents import Contents, StoredTensor
-from .placing import element_count, is_shape
+from ..shapes import element_count, is_shape
 
 _VERSIONS = range(4, 7)  # before, variables had no types
 _DTYPES = ("F32", "I8", "I16", "I32", "F16", "BF16")

@@ -11,8 +11,8 @@ from ... import dtypes
 from ...errors import CorruptError
 from ...storage.filereader import Source
 from ..contents import Contents, Deflated, Extent, StoredTensor
+from ..shapes import element_count, is_shape
 from .numpy_files import numeric_dtype
-from .placing import element_count, is_shape
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MISSING = "h5py is not installed: typed by content; pip install zipnn[h5]"

@@ -12,8 +12,8 @@ from ...errors import CorruptError, FormatError
 from ...limits import MAX_DIMENSIONS
 from ...storage.filereader import BlockReader, Source
 from ..contents import Contents, StoredTensor
+from ..shapes import is_shape
 from .numpy_files import numeric_dtype
-from .placing import is_shape
 
 _NDARRAY, _SCALAR = 1, 3  # Flax's extensions; a scalar is an array without dimensions
 _NUMPY_KEYS = frozenset({"nd", "type", "shape", "data"})

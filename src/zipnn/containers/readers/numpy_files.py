@@ -10,7 +10,7 @@ from ... import dtypes
 from ...errors import CorruptError, FormatError
 from ...storage.filereader import Source
 from ..contents import Contents, Extent, StoredTensor
-from .placing import element_count, fortran_order, is_shape, needed_strides
+from ..shapes import element_count, fortran_order, is_shape, needed_strides
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 12 + 0xFFFF

@@ -11,7 +11,7 @@ from ...errors import CorruptError, FormatError
 from ...limits import MAX_DIMENSIONS
 from ...storage.filereader import Source
 from ..contents import Contents, StoredTensor
-from .placing import element_count, is_shape
+from ..shapes import element_count, is_shape
 from .protobuf import BYTES, VARINT, Field, Wire
 
 _DTYPES = {

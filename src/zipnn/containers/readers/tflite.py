@@ -12,7 +12,7 @@ from ...errors import CorruptError, FormatError
 from ...limits import MAX_DIMENSIONS
 from ...storage.filereader import Source
 from ..contents import Contents, Extent, StoredTensor
-from .placing import element_count, is_shape
+from ..shapes import element_count, is_shape
 
 _IDENTIFIER = b"TFL3"
 _DTYPES = {

@@ -9,8 +9,8 @@ from ... import dtypes
 from ...errors import CorruptError, FormatError
 from ...storage.filereader import Source
 from ..contents import Contents, Extent, StoredTensor
+from ..shapes import needed_strides, span
 from .pickle_opcodes import Built, EndOfDataError, Value, interpret
-from .placing import needed_strides, span
 from .torch_pickle import View, max_opcodes, storages, views
 
 _MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")

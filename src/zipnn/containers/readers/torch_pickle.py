@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ... import dtypes
+from ..shapes import is_shape
 from .pickle_opcodes import Built, Global, Persistent, Value
-from .placing import is_shape
 
 _STORAGES = {
     "DoubleStorage": "F64",

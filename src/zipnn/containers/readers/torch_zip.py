@@ -9,8 +9,8 @@ from ... import dtypes
 from ...errors import CorruptError, FormatError, error_place
 from ...storage.filereader import Source
 from ..contents import Contents, Deflated, Extent, StoredTensor
+from ..shapes import needed_strides, span
 from .pickle_opcodes import Value, interpret
-from .placing import needed_strides, span
 from .torch_pickle import Storage, View, max_opcodes, storages, views
 from .zip_directory import DEFLATED, STORED, Entry, inflate, looks_like_zip, read_directory
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Arithmetic of shapes that come from outside, shared by the readers."""
+"""Arithmetic of shapes that come from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...limits import MAX_DIMENSIONS
+from ..limits import MAX_DIMENSIONS
 
 _MAX_EXTENT = 1 << 63
 _MAX_ELEMENTS = 1 << 56
@@ -21,7 +21,7 @@ def is_shape(value: object) -> bool:
 
 
 def element_count(shape: Iterable[int]) -> int:
-    """Their number; some number of 2^64 or more if it is that large."""
+    """Their number; some number of 2^64 or more if it is that large (a hostile shape has many factors)."""
     extents = list(shape)
     if 0 in extents:
         return 0
